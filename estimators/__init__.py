@@ -1,0 +1,36 @@
+"""Intrinsic dimension: exact neighbors and the estimators over them.
+
+Pure mathematics: arrays in, frozen results out. Nothing here reads a file, starts a
+process or knows about Ray, MLflow or Arrow.
+"""
+
+from estimators.errors import EstimationError
+from estimators.estimate import Estimate, Estimator
+from estimators.neighbors import Neighbors, nearest_neighbors
+from estimators.spectrum import (
+    Spectrum,
+    covariance_spectrum,
+    participation_ratio,
+    pc_dimension,
+)
+from estimators.twonn import TwoNN
+
+# The names that a sweep file and `idsweep list estimators` know. One line an estimator.
+ESTIMATORS: dict[str, Estimator] = {
+    estimator.name: estimator
+    for estimator in (TwoNN(), TwoNN(method="mle"), TwoNN(method="linear"))
+}
+
+__all__ = [
+    "ESTIMATORS",
+    "Estimate",
+    "EstimationError",
+    "Estimator",
+    "Neighbors",
+    "Spectrum",
+    "TwoNN",
+    "covariance_spectrum",
+    "nearest_neighbors",
+    "participation_ratio",
+    "pc_dimension",
+]

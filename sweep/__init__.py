@@ -1,0 +1,19 @@
+"""idsweep: sweep many networks, measure how each one folds and unfolds its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweep.api import run
+
+__all__ = ["run"]
+
+
+def __getattr__(name: str) -> Any:
+    # Ray, torch and MLflow take seconds to import: not for `idsweep --help`.
+    if name == "run":
+        from sweep.api import run
+
+        return run
+    raise AttributeError(f"module 'sweep' has no attribute {name!r}")

@@ -1,0 +1,45 @@
+"""idsweep from Python: the same stages as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweep.cluster import RayCluster
+from sweep.execution import Cluster
+from sweep.paths import open_storage
+from sweep.pipeline import SweepResult, run_sweep
+from sweep.progress import Progress, SilentProgress
+from sweep.sweepfile import load_sweep
+
+DEFAULT_STORAGE = "idsweep-results"
+
+
+def run(
+    sweep: str | Path,
+    *,
+    storage: str | Path = DEFAULT_STORAGE,
+    tracking_uri: str | None = None,
+    address: str | None = None,
+    overrides: Sequence[str] = (),
+    cluster: Cluster | None = None,
+    progress: Progress | None = None,
+) -> SweepResult:
+    """Run a sweep: whatever of it isn't sealed in the storage yet.
+
+    sweep: path of a sweep file, or the name of a ready one such as "digits".
+    storage: folder for all results; made if it isn't there.
+    tracking_uri: of MLflow; None is SQLite inside the storage.
+    address: of a running Ray cluster; None starts one on this machine.
+    overrides: such as "training.epochs=2".
+    cluster: instead of Ray, such as `sweep.execution.LocalProcess()`.
+
+    Raises UserError, with one clear line, if the file, the storage or the cluster is wrong.
+    """
+    file = load_sweep(sweep, overrides)
+    folder = open_storage(storage, create=True)
+    chosen = cluster or RayCluster(address)
+    try:
+        return run_sweep(file, folder, chosen, progress or SilentProgress(), tracking_uri)
+    finally:
+        chosen.close()

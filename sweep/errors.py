@@ -1,0 +1,17 @@
+"""The exceptions of a sweep.
+
+`UserError` is for what the user can mend: one clear line with the condition, the values
+and the way out. The command line prints it without a traceback and exits with code 2.
+"""
+
+
+class UserError(ValueError):
+    """Something the user asked for can't be done; the message says what to change."""
+
+
+class SealError(UserError):
+    """A sealed output on disk doesn't match its manifest."""
+
+
+class TrialFailure(Exception):  # noqa: N818 - a result of a trial, not an error of ours
+    """One trial or measurement can't be completed; the others go on."""

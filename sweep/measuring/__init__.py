@@ -1,0 +1,24 @@
+"""Measuring: one checkpoint, every analysis, rows out. A new analysis is one line here."""
+
+from sweep.config import AnalysesConfig
+from sweep.measuring.accuracy import AccuracyAnalysis
+from sweep.measuring.analysis import Analysis
+from sweep.measuring.intrinsic import IntrinsicAnalysis
+from sweep.measuring.linear import LinearAnalysis
+from sweep.measuring.network import NetworkAnalysis
+
+# Names are those of the sections of `analyses` in a sweep file.
+ANALYSES = {"intrinsic": IntrinsicAnalysis, "linear": LinearAnalysis}
+
+
+def make_analyses(config: AnalysesConfig) -> list[Analysis]:
+    """The analyses a sweep asks for; network facts and accuracy always come first."""
+    analyses: list[Analysis] = [NetworkAnalysis(), AccuracyAnalysis()]
+    for name, make in ANALYSES.items():
+        section = getattr(config, name)
+        if section is not None:
+            analyses.append(make(section))
+    return analyses
+
+
+__all__ = ["ANALYSES", "Analysis", "make_analyses"]

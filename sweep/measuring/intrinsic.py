@@ -1,0 +1,58 @@
+"""Intrinsic dimension of every layer, by every estimator that the sweep names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from estimators import ESTIMATORS, EstimationError, Neighbors, nearest_neighbors
+from sweep.config import IntrinsicConfig
+from sweep.measurement import Measurement
+from sweep.measuring.checkpoint import Checkpoint
+
+
+class IntrinsicAnalysis:
+    """One exact pass for the nearest neighbors of a layer, then every estimator over it.
+
+    Where a layer allows no estimate (too many duplicates, say) the row is there with the
+    value NaN and the reason in its settings.
+    """
+
+    name = "intrinsic"
+
+    def __init__(self, config: IntrinsicConfig) -> None:
+        self.estimators = [ESTIMATORS[name] for name in config.estimators]
+        self.settings: Mapping[str, Any] = config.model_dump()
+
+    def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
+        k = max(estimator.num_neighbors for estimator in self.estimators)
+        for layer in checkpoint.layers:
+            points = checkpoint.activations.points(layer)
+            neighbors: Neighbors | None = None
+            problem = ""
+            try:
+                neighbors = nearest_neighbors(points, k)
+            except EstimationError as error:
+                problem = str(error)
+            for estimator in self.estimators:
+                value, low, high = math.nan, None, None
+                settings: dict[str, Any] = {"estimator": estimator.name, **checkpoint.sampling}
+                try:
+                    if neighbors is None:
+                        raise EstimationError(problem)
+                    estimate = estimator.estimate(neighbors)
+                    value, low, high = estimate.dimension, estimate.low, estimate.high
+                    settings |= {**estimate.settings, "scale": estimate.scale}
+                except EstimationError as error:
+                    settings["error"] = str(error)
+                yield checkpoint.layer_row(
+                    layer,
+                    self.name,
+                    f"id/{estimator.name}",
+                    value,
+                    low=low,
+                    high=high,
+                    num_samples=len(points),
+                    settings=settings,
+                )

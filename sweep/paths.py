@@ -1,0 +1,168 @@
+"""Every file that idsweep owns, named in one place.
+
+<storage>/
+storage.json                     which version of the schema wrote this storage
+mlflow.db, mlflow-artifacts/     the embedded MLflow store
+data/<data key>/                 sealed Arrow partitions, shared by all sweeps
+sweeps/<sweep name>/
+sweep.yaml, sweep.json         the file as given; as understood, with its trials
+lock                           held by the driver while it lives
+trials/<trial key>/
+checkpoint-<epoch>/          sealed: weights, training history
+measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
+failure.json                 why the trial has none (removed once it has)
+report.html, regression.json
+tune/                          Ray Tune's scratch; never read
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.errors import UserError
+from sweep.sealing import write_file
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TrialPaths:
+    """The files of one trial."""
+
+    folder: Path
+
+    @property
+    def failure(self) -> Path:
+        return self.folder / "failure.json"
+
+    def checkpoint(self, epoch: float) -> Path:
+        return self.folder / f"checkpoint-{_epoch(epoch)}"
+
+    def measured(self, epoch: float, analysis: str, settings_key: str) -> Path:
+        return self.folder / f"measured-{_epoch(epoch)}" / f"{analysis}-{settings_key}"
+
+
+@dataclass(frozen=True)
+class SweepPaths:
+    """The files of one sweep."""
+
+    folder: Path
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "sweep.yaml"
+
+    @property
+    def plan(self) -> Path:
+        return self.folder / "sweep.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "lock"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def regression(self) -> Path:
+        return self.folder / "regression.json"
+
+    @property
+    def tune(self) -> Path:
+        return self.folder / "tune"
+
+    def trial(self, key: str) -> TrialPaths:
+        return TrialPaths(self.folder / "trials" / key)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The folder that holds data, sweeps and the embedded MLflow store. Always absolute."""
+
+    folder: Path
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "mlflow-artifacts"
+
+    def data(self, key: str) -> Path:
+        return self.folder / "data" / key
+
+    def sweep(self, name: str) -> SweepPaths:
+        return SweepPaths(self.folder / "sweeps" / name)
+
+    def sweep_names(self) -> list[str]:
+        """Names of the sweeps that were run in this storage."""
+        return sorted(path.parent.name for path in self.folder.glob("sweeps/*/sweep.json"))
+
+
+def open_storage(folder: str | Path, *, create: bool) -> Storage:
+    """The storage at `folder`, checked: same schema and, with `create`, writable.
+
+    Raises UserError if another version wrote it, if it can't be written (with `create`)
+    or if it isn't there (without).
+    """
+    storage = Storage(Path(os.path.abspath(Path(folder).expanduser())))
+    marker = storage.folder / "storage.json"
+    if marker.is_file():
+        _check_schema(marker)
+    elif not create:
+        raise UserError(f"there is no idsweep storage at {storage.folder}: run a sweep first")
+    elif storage.folder.is_dir() and any(storage.folder.iterdir()):
+        raise UserError(
+            f"{storage.folder} is not an idsweep storage and not empty: "
+            "choose another folder with --storage"
+        )
+    if create:
+        _check_writable(storage.folder)
+    return storage
+
+
+def claim_storage(storage: Storage) -> None:
+    """Create the storage folder and mark it with this version of the schema."""
+    storage.folder.mkdir(parents=True, exist_ok=True)
+    marker = storage.folder / "storage.json"
+    if not marker.is_file():
+        write_file(marker, json.dumps({"schema": SCHEMA_VERSION}) + "\n")
+
+
+def _check_schema(marker: Path) -> None:
+    try:
+        found = json.loads(marker.read_text())["schema"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{marker} can't be read ({error}): is this a storage?") from error
+    if found != SCHEMA_VERSION:
+        raise UserError(
+            f"storage {marker.parent} has schema {found}, but this idsweep writes schema "
+            f"{SCHEMA_VERSION}: choose another folder with --storage, or that version of idsweep"
+        )
+
+
+def _check_writable(folder: Path) -> None:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir():
+        raise UserError(f"storage {folder} can't be made: {existing} is not a folder")
+    try:
+        # A file system may refuse where the mode bits allow (read-only mounts, root), so try.
+        probe = existing / f".idsweep-probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"storage {folder} must be writable, but {existing} refuses "
+            f"({error.strerror}): choose another folder with --storage"
+        ) from error
+
+
+def _epoch(epoch: float) -> str:
+    return f"{epoch:07.2f}"

@@ -1,0 +1,340 @@
+"""The stages in order: one function a command of the command line calls.
+
+Every stage skips what is sealed, so resuming, extending and measuring anew are the same:
+run it again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.config import SweepConfig
+from sweep.errors import UserError
+from sweep.execution import Cluster
+from sweep.paths import Storage, claim_storage
+from sweep.progress import Progress, Status, StatusObserver
+from sweep.regression import Regression, regress
+from sweep.results import (
+    SweepResults,
+    TrialResult,
+    is_complete,
+    load_results,
+    load_trial,
+    plan_trials,
+    scalars,
+    trials_table,
+    write_plan,
+)
+from sweep.sealing import remove_unfinished, write_file
+from sweep.space import Trial, make_trials, varied_keys
+from sweep.sweepfile import SweepFile
+from sweep.tracking import MlflowTracker, NullTracker, Tracker, hide_password, read_trials
+from sweep.training.trainer import is_trained
+from sweep.work import Clock, Failure, Work
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a run of a sweep comes to.
+
+    results: trials trained and measured, in order. failures: by trial name.
+    regression: None if there are too few trials. report: the page. seconds: by stage.
+    tracking_uri: where MLflow has it; None if MLflow did not answer.
+    """
+
+    results: SweepResults
+    failures: dict[str, Failure]
+    regression: Regression | None
+    report: Path
+    seconds: dict[str, float]
+    tracking_uri: str | None
+
+
+def run_sweep(
+    sweep: SweepFile,
+    storage: Storage,
+    cluster: Cluster,
+    progress: Progress,
+    tracking_uri: str | None = None,
+) -> SweepResult:
+    """Prepare, train, measure, track, regress, report: whatever of it isn't sealed yet.
+
+    Raises UserError before anything is written if the cluster can't hold a trial, and if
+    another run of the same sweep in the same storage is alive.
+    """
+    clock = Clock()
+    config = sweep.config
+    cluster.check(config)
+    claim_storage(storage)
+    from sweep.data.partitions import prepare_data
+
+    data = prepare_data(config.data, storage)
+    work = Work(config, storage, data)
+    with _only_driver(work):
+        trials = make_trials(config, data.digest)
+        write_plan(work, sweep.text, trials)
+        remove_unfinished(work.sweep_paths.folder)
+        tracking = _TrackingThread(work, sweep.text, storage, tracking_uri, progress)
+        failures = _train_and_measure(work, trials, cluster, progress, tracking, clock)
+        clock.mark("measured")
+        uri = tracking.drain()
+        clock.mark("tracked")
+        results = load_results(storage, config.name)
+        progress.note("regressing and writing the report")
+        regression, _ = _regress(results, uri)
+        page = write_report(results, regression, failures, tracking.tracker)
+        clock.mark("reported")
+        shutil.rmtree(work.sweep_paths.tune, ignore_errors=True)
+    return SweepResult(results, failures, regression, page, _stage_seconds(clock), uri)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do.
+
+    trained, measured: how many trials are sealed so far, of `trials`.
+    prepared: whether the data is.
+    """
+
+    trials: list[Trial]
+    trained: int
+    measured: int
+    prepared: bool
+
+
+def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
+    """What `run_sweep` would do, found out without writing anything."""
+    trials, data = plan_trials(config, storage)
+    if data is None:
+        return Plan(trials, 0, 0, False)
+    work = Work(config, storage, data)
+    trained = sum(is_trained(trial, work.paths(trial)) for trial in trials)
+    return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
+
+
+def track_sweep(storage: Storage, name: str, tracking_uri: str | None, progress: Progress) -> str:
+    """Project all that is sealed into MLflow; returns its URI. Raises UserError if it's away."""
+    results = load_results(storage, name)
+    tracker = MlflowTracker(storage, tracking_uri)
+    tracker.begin(results.work, results.source)
+    for number, result in enumerate(results.results, start=1):
+        tracker.trial(results.work, result)
+        if number % 50 == 0:
+            progress.note(f"{number}/{len(results.results)} trials tracked")
+    regression, _ = _regress(results, tracker.uri)
+    write_report(results, regression, _past_failures(results), tracker)
+    return tracker.uri
+
+
+def regress_sweep(
+    storage: Storage, name: str, tracking_uri: str | None
+) -> tuple[Regression | None, str]:
+    """Regress over the sweep's trials as MLflow has them; also says where they came from."""
+    results = load_results(storage, name)
+    return _regress(results, tracking_uri or storage.tracking_uri)
+
+
+def report_sweep(storage: Storage, name: str, tracking_uri: str | None) -> Path:
+    """Write the report of what is sealed; returns the page's path."""
+    results = load_results(storage, name)
+    regression, _ = _regress(results, tracking_uri or storage.tracking_uri)
+    return write_report(results, regression, _past_failures(results), NullTracker())
+
+
+def write_report(
+    results: SweepResults,
+    regression: Regression | None,
+    failures: dict[str, Failure],
+    tracker: Tracker,
+) -> Path:
+    """Write regression and page, and hand both to the tracker."""
+    from sweep.report.page import render_page
+    from sweep.report.static import draw_overview
+    from sweep.summary import main_quantity
+
+    paths = results.work.sweep_paths
+    write_file(paths.report, render_page(results, regression, failures))
+    if regression is not None:
+        write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
+        quantity = main_quantity(results.results)
+        figures = {}
+        if quantity is not None:
+            figures["overview.png"] = draw_overview(results.results, quantity, regression.response)
+        _tell(lambda: tracker.regression(results.work, regression, figures))
+    _tell(lambda: tracker.report(results.work, paths.report))
+    return paths.report
+
+
+def _tell(send: Any) -> None:
+    """MLflow may be gone by now: what it misses, `idsweep track` brings."""
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    with suppress(MlflowException, requests.RequestException, OSError):
+        send()
+
+
+def _regress(results: SweepResults, uri: str | None) -> tuple[Regression | None, str]:
+    """From MLflow where it answers and has every trial, else from the sealed rows."""
+    trained = [result for result in results.results if result.trial.role == "trained"]
+    keys = {result.trial.key for result in results.results}
+    table, source = None, "the sealed measurements"
+    if uri is not None:
+        try:
+            table = read_trials(uri, results.work.config.name, keys)
+            source = f"MLflow at {hide_password(uri)}"
+        except UserError as error:
+            source += f" ({error})"
+    if table is None:
+        table = trials_table(results.results)
+    if not trained:
+        return None, source
+    axes = varied_keys(results.trials)
+    return regress(table, axes, results.work.config.regression), source
+
+
+def _train_and_measure(
+    work: Work,
+    trials: list[Trial],
+    cluster: Cluster,
+    progress: Progress,
+    tracking: _TrackingThread,
+    clock: Clock,
+) -> dict[str, Failure]:
+    complete = {trial.key for trial in trials if is_complete(work, trial)}
+    open_trials = [trial for trial in trials if trial.key not in complete]
+    to_train = [trial for trial in open_trials if not is_trained(trial, work.paths(trial))]
+    new = {trial.key for trial in to_train}
+    to_measure = [trial for trial in open_trials if trial.key not in new]
+    progress.note(
+        f"{len(trials)} trials: {len(complete)} sealed, {len(to_train)} to train, "
+        f"{len(open_trials)} to measure"
+    )
+    for trial in trials:
+        if trial.key in complete:
+            tracking.submit(trial)
+    if not open_trials:
+        return {}
+    failures: dict[str, Failure] = {}
+    status = Status(len(trials), len(complete))
+    latest: dict[str, TrialResult] = {}
+
+    def measured(trial: Trial) -> None:
+        latest["newest"] = load_trial(work, trial)
+        tracking.submit(trial)
+
+    observer = StatusObserver(
+        status=status,
+        progress=progress,
+        newest=lambda trial: _in_words(trial, latest["newest"]),
+        on_measured=measured,
+        on_failed=lambda trial, failure: failures.update({trial.name: failure}),
+        on_started=lambda: clock.mark_once("first trial"),
+    )
+    progress.begin(status)
+    try:
+        cluster.execute(work, to_train, to_measure, observer)
+    finally:
+        progress.end()
+    return failures
+
+
+def _in_words(trial: Trial, result: TrialResult) -> str:
+    found = scalars(result.rows)
+    parts = [
+        f"{name} {found[name].value:.3g}"
+        for name in ("test_accuracy", *(n for n in found if "last_hidden" in n))
+        if name in found
+    ]
+    return f"{trial.name}: " + ", ".join(parts[:2])
+
+
+def _past_failures(results: SweepResults) -> dict[str, Failure]:
+    from sweep.work import read_failure
+
+    found = {trial.name: read_failure(results.work.paths(trial)) for trial in results.trials}
+    return {name: failure for name, failure in found.items() if failure is not None}
+
+
+class _TrackingThread:
+    """Tracks each trial as it is measured, beside the sweep; the sweep never waits for it."""
+
+    def __init__(
+        self, work: Work, source: str, storage: Storage, uri: str | None, progress: Progress
+    ) -> None:
+        self.tracker: Tracker = NullTracker()
+        self._work = work
+        self._source = source
+        self._mlflow = MlflowTracker(storage, uri)
+        self._progress = progress
+        self._queue: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
+        self._away: str | None = None
+        self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
+        self._thread.start()
+
+    def submit(self, trial: Trial) -> None:
+        self._queue.put(trial)
+
+    def drain(self) -> str | None:
+        """Wait until all is tracked; returns MLflow's URI, or None if it went away."""
+        self._queue.put(None)
+        while self._thread.is_alive():
+            self._thread.join(0.2)  # short, so that Ctrl-C is heard
+        return None if self._away else self._mlflow.uri
+
+    def _serve(self) -> None:
+        try:
+            self._mlflow.begin(self._work, self._source)
+            self.tracker = self._mlflow
+            while (trial := self._queue.get()) is not None:
+                self._mlflow.trial(self._work, load_trial(self._work, trial))
+        except Exception as error:  # whatever MLflow does, the sweep goes on
+            first_line = (str(error).splitlines() or [""])[0]
+            self._away = first_line or type(error).__name__
+            self.tracker = NullTracker()
+            self._progress.note(
+                f"tracking is off: {hide_password(first_line)}; the sweep goes on, and "
+                f"`idsweep track {self._work.config.name}` catches up"
+            )
+
+
+@contextmanager
+def _only_driver(work: Work) -> Iterator[None]:
+    """Hold the sweep's lock; the system lets go of it when this process dies, however."""
+    path = work.sweep_paths.lock
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise UserError(
+                f"sweep {work.config.name!r} is being run already by process "
+                f"{file.read().strip() or 'unknown'} in {work.storage.folder}: "
+                "wait for it, or choose another --storage"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _stage_seconds(clock: Clock) -> dict[str, float]:
+    marks = clock.marks
+    started = marks.get("first trial", 0.0)
+    return {
+        "start": started,
+        "train and measure": marks["measured"] - started,
+        "track": marks["tracked"] - marks["measured"],
+        "report": marks["reported"] - marks["tracked"],
+    }

@@ -1,0 +1,215 @@
+"""The report's interactive figures: each returns a plotly figure as a plain dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweep.regression import FAMILY, SEED
+from sweep.report.static import COLORS
+from sweep.results import TrialResult
+from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
+
+DASHES = {TRUE_LABELS: "solid", UNTRAINED: "dot"}
+VARIANT_COLORS = {TRUE_LABELS: COLORS[0], UNTRAINED: COLORS[6]}
+OTHER_COLOR = COLORS[1]
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
+
+Figure = dict[str, Any]
+
+
+def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -> Figure:
+    """One family's profile: mean over trials with the range as a band, variant by variant."""
+    traces: list[Any] = []
+    for name in shown_variants(results):
+        members = [
+            result
+            for result in results
+            if result.trial.config.model.name == family and variant(result.trial) == name
+        ]
+        profile = _profile(members, quantity)
+        if not profile:
+            continue
+        color = VARIANT_COLORS.get(name, OTHER_COLOR)
+        depth = [point["depth"] for point in profile]
+        traces.append(
+            {
+                "x": depth + depth[::-1],
+                "y": [p["high"] for p in profile] + [p["low"] for p in profile][::-1],
+                "fill": "toself",
+                "fillcolor": color,
+                "opacity": 0.15,
+                "line": {"width": 0},
+                "mode": "lines",
+                "hoverinfo": "skip",
+                "showlegend": False,
+                "legendgroup": name,
+            }
+        )
+        traces.append(
+            {
+                "x": depth,
+                "y": [point["mean"] for point in profile],
+                "customdata": [[p["layer"], p["low"], p["high"], p["count"]] for p in profile],
+                "hovertemplate": (
+                    "%{customdata[0]}<br>mean %{y:.2f} over %{customdata[3]} trials"
+                    "<br>range %{customdata[1]:.2f} to %{customdata[2]:.2f}"
+                ),
+                "mode": "lines+markers",
+                "line": {"color": color, "dash": DASHES.get(name, "dash")},
+                "name": name,
+                "legendgroup": name,
+            }
+        )
+    layout = _layout("relative depth", quantity)
+    layout["yaxis"]["rangemode"] = "tozero"
+    layout["title"] = {"text": family, "x": 0.02, "font": {"size": 15}}
+    return {"data": traces, "layout": layout}
+
+
+def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure:
+    """Each trained trial as a point, color by family, with the straight-line fit over all."""
+    part = table[table["role"] == "trained"].dropna(subset=[predictor, response])
+    traces: list[Any] = []
+    for number, (family, members) in enumerate(part.groupby(FAMILY)):
+        traces.append(
+            {
+                "x": members[predictor].tolist(),
+                "y": members[response].tolist(),
+                "text": [_hover(row) for _, row in members.iterrows()],
+                "hovertemplate": "%{text}<extra></extra>",
+                "mode": "markers",
+                "name": str(family),
+                "marker": {
+                    "color": COLORS[number % len(COLORS)],
+                    "symbol": SYMBOLS[number % len(SYMBOLS)],
+                    "size": 9,
+                    "opacity": 0.8,
+                },
+            }
+        )
+    traces += _fit(part[predictor].to_numpy(float), part[response].to_numpy(float))
+    return {"data": traces, "layout": _layout(predictor, response)}
+
+
+def axis_figure(
+    table: pd.DataFrame, predictor: str, response: str, axis: str, axes: Sequence[str]
+) -> Figure:
+    """What happens along one axis: a line joins the trials that differ in nothing else.
+
+    Seeds are averaged; the marker grows with the axis value.
+    """
+    part = table[table["role"] == "trained"].dropna(subset=[predictor, response])
+    fixed = [key for key in axes if key not in (axis, SEED)]
+    levels = sorted(part[axis].unique())
+    traces: list[Any] = []
+    families = sorted(part[FAMILY].unique())
+    for _, line in part.groupby(fixed) if fixed else [((), part)]:
+        steps = line.groupby(axis)[[predictor, response]].mean().sort_index()
+        if len(steps) < 2:
+            continue
+        family = str(line[FAMILY].iloc[0])
+        first = not any(trace["name"] == family for trace in traces)
+        traces.append(
+            {
+                "x": steps[predictor].tolist(),
+                "y": steps[response].tolist(),
+                "text": [
+                    f"{axis} = {level:g}<br>"
+                    + "<br>".join(f"{key} = {line[key].iloc[0]}" for key in fixed)
+                    for level in steps.index
+                ],
+                "hovertemplate": "%{text}<br>(%{x:.2f}, %{y:.3f})<extra></extra>",
+                "mode": "lines+markers",
+                "name": family,
+                "legendgroup": family,
+                "showlegend": first,
+                "line": {"color": COLORS[families.index(family) % len(COLORS)], "width": 1.2},
+                "marker": {
+                    "size": [
+                        5 + 9 * levels.index(level) / max(1, len(levels) - 1)
+                        for level in steps.index
+                    ]
+                },
+            }
+        )
+    return {"data": traces, "layout": _layout(predictor, response)}
+
+
+def _profile(results: Sequence[TrialResult], quantity: str) -> list[dict[str, Any]]:
+    """Mean and range by layer; layers of the same name are pooled over the trials."""
+    pooled: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for result in results:
+        for row in result.rows:
+            if row.quantity == quantity and np.isfinite(row.value):
+                key = (row.layer_index or 0, row.layer)
+                pooled.setdefault(key, []).append((row.relative_depth or 0.0, row.value))
+    points = [
+        {
+            "layer": layer,
+            "depth": fmean(depth for depth, _ in pairs),
+            "mean": fmean(value for _, value in pairs),
+            "low": min(value for _, value in pairs),
+            "high": max(value for _, value in pairs),
+            "count": len(pairs),
+            "index": index,
+        }
+        for (index, layer), pairs in pooled.items()
+    ]
+    return sorted(points, key=lambda point: (point["depth"], point["index"]))
+
+
+def _hover(row: pd.Series) -> str:
+    keys = [key for key in row.index if str(key).startswith(("model.", "training."))]
+    numbers = [key for key in row.index if key not in keys and isinstance(row[key], float)]
+    short = [f"{key.partition('.')[2]} {row[key]}" for key in keys]
+    lines = [f"<b>{row['name']}</b>", ", ".join(short[:4]), ", ".join(short[4:8])]
+    shown = [key for key in numbers if "last_hidden" in key or "accuracy" in key]
+    return "<br>".join(lines + [f"{key}: {row[key]:.4g}" for key in shown])
+
+
+def _fit(x: Any, y: Any) -> list[Any]:
+    """The least-squares line with its 95% confidence band (statsmodels OLS)."""
+    import statsmodels.api as sm
+
+    if len(x) < 4 or np.ptp(x) == 0:
+        return []
+    model = sm.OLS(y, sm.add_constant(x)).fit()
+    grid = np.linspace(x.min(), x.max(), 60)
+    band = model.get_prediction(sm.add_constant(grid)).conf_int(alpha=0.05)
+    line = model.predict(sm.add_constant(grid))
+    return [
+        {
+            "x": np.concatenate([grid, grid[::-1]]).tolist(),
+            "y": np.concatenate([band[:, 1], band[::-1, 0]]).tolist(),
+            "fill": "toself",
+            "fillcolor": "#777777",
+            "opacity": 0.15,
+            "line": {"width": 0},
+            "mode": "lines",
+            "hoverinfo": "skip",
+            "showlegend": False,
+        },
+        {
+            "x": grid.tolist(),
+            "y": line.tolist(),
+            "mode": "lines",
+            "line": {"color": "#777777", "width": 2},
+            "name": "straight line, 95% band",
+            "hoverinfo": "skip",
+        },
+    ]
+
+
+def _layout(x: str, y: str) -> dict[str, Any]:
+    return {
+        "margin": {"l": 55, "r": 12, "t": 36, "b": 48},
+        "xaxis": {"title": {"text": x}, "zeroline": False},
+        "yaxis": {"title": {"text": y}, "zeroline": False},
+        "legend": {"orientation": "h", "y": -0.22},
+        "hovermode": "closest",
+    }

@@ -1,0 +1,91 @@
+"""One self-contained HTML page: it needs no network and no other file."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import jinja2
+import plotly.offline
+
+from sweep.regression import SEED, Regression
+from sweep.report.figures import axis_figure, profile_figure, scatter_figure
+from sweep.results import SweepResults, trials_table
+from sweep.space import varied_keys
+from sweep.summary import headline, main_quantity, summarize_families
+from sweep.work import Failure
+
+LIBRARIES = ("idsweep", "torch", "torchvision", "ray", "mlflow", "pyarrow", "numpy")
+
+
+def render_page(
+    results: SweepResults, regression: Regression | None, failures: dict[str, Failure]
+) -> str:
+    """The report of a sweep as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("sweep.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["signed"] = lambda value: f"{value:+.2f}"
+    work = results.work
+    figures = _figures(results, regression)
+    return environment.get_template("page.html.j2").render(
+        config=work.config,
+        source=results.source,
+        counts={
+            "trained": sum(r.trial.role == "trained" for r in results.results),
+            "untrained": sum(r.trial.role == "untrained" for r in results.results),
+            "planned": len(results.trials),
+        },
+        data=work.data,
+        families=summarize_families(results.results),
+        quantity=main_quantity(results.results),
+        regression=regression,
+        headline=headline(regression) if regression else [],
+        failures=failures,
+        figures=figures,
+        # "</script>" inside a string would end the script early.
+        figures_json=_for_script([figure["figure"] for figure in figures]),
+        plotly=plotly.offline.get_plotlyjs(),
+        versions={name: version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
+    )
+
+
+def _figures(results: SweepResults, regression: Regression | None) -> list[dict[str, Any]]:
+    """Each figure with its section and its caption."""
+    quantity = main_quantity(results.results)
+    figures: list[dict[str, Any]] = []
+    if quantity is None:
+        return figures
+    for family in sorted({result.trial.config.model.name for result in results.results}):
+        figure = profile_figure(results.results, family, quantity)
+        figures.append({"section": "profiles", "caption": "", "figure": figure})
+    if regression is None or not regression.correlations:
+        return figures
+    predictor, response = regression.correlations[0].predictor, regression.response
+    table = trials_table(results.results)
+    figures.append(
+        {
+            "section": "scatter",
+            "caption": "",
+            "figure": scatter_figure(table, predictor, response),
+        }
+    )
+    axes = varied_keys(results.trials)
+    scopes = {row.scope for row in regression.correlations}
+    for axis in axes:
+        if axis != SEED and f"along {axis}" in scopes:
+            figure = axis_figure(table, predictor, response, axis, axes)
+            caption = f"along {axis}: markers grow with it"
+            figures.append({"section": "axes", "caption": caption, "figure": figure})
+    return figures
+
+
+def _for_script(value: Any) -> str:
+    return json.dumps(value).replace("</", "<\\/").replace("<!--", "<\\!--")

@@ -1,0 +1,105 @@
+"""Figures as still pictures, for MLflow and the README."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from sweep.regression import FAMILY
+from sweep.results import TrialResult, scalars, trial_parameters
+
+# Okabe and Ito's palette: distinct also to the color-blind.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+
+
+def profile_quantities(results: Sequence[TrialResult], analysis: str = "") -> list[str]:
+    """Quantities measured per layer, in the order of the rows."""
+    names = {
+        row.quantity: None
+        for result in results
+        for row in result.rows
+        if row.layer_index is not None
+        and row.quantity != "last_hidden"
+        and (not analysis or row.analysis == analysis)
+    }
+    return list(names)
+
+
+def draw_profile(result: TrialResult) -> Figure:
+    """One trial: each per-layer quantity that has an interval, over relative depth."""
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.subplots()
+    drawn = [
+        quantity
+        for quantity in profile_quantities([result])
+        if any(row.low is not None for row in result.rows if row.quantity == quantity)
+    ]
+    for color, quantity in zip(COLORS, drawn, strict=False):
+        rows = [row for row in result.rows if row.quantity == quantity and row.low is not None]
+        depth = [row.relative_depth or 0.0 for row in rows]
+        value = [row.value for row in rows]
+        ends: Any = [
+            [row.value - (row.low or 0.0) for row in rows],
+            [(row.high or 0.0) - row.value for row in rows],
+        ]
+        axes.errorbar(depth, value, yerr=ends, marker="o", capsize=3, color=color, label=quantity)
+    axes.set(xlabel="relative depth", ylabel="dimension", title=result.trial.name)
+    axes.set_ylim(bottom=0)
+    if drawn:
+        axes.legend(frameon=False)
+    return figure
+
+
+def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) -> Figure:
+    """Mean profile per family without label noise (left), last hidden against response (right)."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    predictor = quantity.replace("/", "_last_hidden/", 1)
+    families = sorted({str(trial_parameters(result.trial)[FAMILY]) for result in results})
+    for color, family in zip(COLORS, families, strict=False):
+        members = [result for result in results if result.trial.config.model.name == family]
+        for role, style in (("trained", "-"), ("untrained", ":")):
+            clean = [
+                result
+                for result in members
+                if result.trial.role == role and not result.trial.config.training.label_noise
+            ]
+            depth, value = _mean_profile(clean, quantity)
+            label = family if role == "trained" else None
+            left.plot(depth, value, style, marker="o", markersize=4, color=color, label=label)
+        points = [
+            (found[predictor].value, found[response].value)
+            for result in members
+            if result.trial.role == "trained"
+            for found in [scalars(result.rows)]
+            if predictor in found and response in found
+        ]
+        if points:
+            right.scatter(*zip(*points, strict=True), color=color, s=18, alpha=0.8, label=family)
+    left.plot([], [], "k:", label="untrained")
+    left.set(xlabel="relative depth", ylabel=f"{quantity}, mean over trials")
+    left.set_ylim(bottom=0)
+    left.set_title("Profiles, true labels")
+    right.set(xlabel=predictor, ylabel=response)
+    right.set_title("Last hidden layer, all trials")
+    for axes in (left, right):
+        axes.legend(frameon=False, fontsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _mean_profile(results: Sequence[TrialResult], quantity: str) -> tuple[list[float], list[float]]:
+    """Mean over trials by relative depth; only depths that all of them share are kept apart."""
+    at: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for result in results:
+        for row in result.rows:
+            if row.quantity == quantity and row.value == row.value:
+                key = (row.layer_index or 0, row.layer)
+                at.setdefault(key, []).append((row.relative_depth or 0.0, row.value))
+    means = [
+        (sum(d for d, _ in pairs) / len(pairs), sum(v for _, v in pairs) / len(pairs))
+        for _, pairs in sorted(at.items())
+    ]
+    return [depth for depth, _ in means], [value for _, value in means]

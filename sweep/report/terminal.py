@@ -1,0 +1,156 @@
+"""Results and plans as tables in the terminal."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sweep.errors import UserError
+from sweep.summary import headline, main_quantity, summarize_families
+from sweep.sweepfile import ready_sweeps
+from sweep.tracking import hide_password
+
+if TYPE_CHECKING:
+    from sweep.cluster import Capacity
+    from sweep.config import SweepConfig
+    from sweep.pipeline import Plan, SweepResult
+    from sweep.regression import Regression
+
+
+def print_result(result: SweepResult, console: Console) -> None:
+    """The end of a run: families, regression, failures, times, where everything is."""
+    results = result.results
+    quantity = main_quantity(results.results) or "dimension"
+    table = _table(
+        "family",
+        "variant",
+        "trials",
+        "test accuracy",
+        f"{quantity} last hidden",
+        "peak",
+        "at depth",
+    )
+    for row in summarize_families(results.results):
+        last = row.last_hidden
+        interval = "" if last.low is None else f" [{last.low:.1f}, {last.high:.1f}]"
+        table.add_row(
+            row.family,
+            row.variant,
+            str(row.num_trials),
+            f"{row.accuracy:.3f} [{row.accuracy_range[0]:.3f}, {row.accuracy_range[1]:.3f}]",
+            f"{last.value:.1f}{interval}",
+            f"{row.peak:.1f}",
+            f"{row.peak_depth:.2f}",
+        )
+    console.print(table)
+    _say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
+    if result.regression is not None:
+        print_regression(result.regression, console)
+    for name, failure in result.failures.items():
+        _say(console, f"failed: {name} ({failure.stage}): {failure.reason}")
+    seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
+    _say(console, f"time: {seconds}")
+    _say(console, f"report: {result.report}")
+    if result.tracking_uri is None:
+        return
+    storage = results.work.storage
+    if result.tracking_uri == storage.tracking_uri:
+        command = shlex.join(["idsweep", "ui", "--storage", str(storage.folder)])
+        _say(console, f"MLflow: {command}")
+    else:
+        _say(console, f"MLflow: {hide_password(result.tracking_uri)}")
+
+
+def print_regression(regression: Regression, console: Console, full: bool = False) -> None:
+    """The first predictor in a table; with `full` every predictor and method."""
+    if not regression.correlations:
+        _say(console, f"no regression: {'; '.join(regression.skipped)}")
+        return
+    first = regression.correlations[0].predictor
+    table = _table("scope", "predictor", "method", "value", "95% interval", "p", "trials", "confs")
+    for row in regression.correlations:
+        if full or row.predictor == first:
+            table.add_row(
+                row.scope,
+                row.predictor,
+                row.method,
+                f"{row.value:+.3f}",
+                f"{row.low:+.3f} to {row.high:+.3f}",
+                f"{row.p_value:.2g}",
+                str(row.num_trials),
+                str(row.num_configurations),
+            )
+    _say(console, f"correlations with {regression.response}:")
+    console.print(table)
+    for sentence in headline(regression):
+        _say(console, sentence)
+
+
+def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Console) -> None:
+    """What a run would do."""
+    trained = [trial for trial in plan.trials if trial.role == "trained"]
+    families = Counter(trial.config.model.name for trial in trained)
+    table = _table("stage", "to do", "sealed", "asks")
+    resources, measure = config.resources, config.measure
+    total = len(plan.trials)
+    table.add_row("prepare", str(int(not plan.prepared)), str(int(plan.prepared)), config.data.name)
+    table.add_row(
+        "train",
+        str(total - plan.trained),
+        str(plan.trained),
+        f"{resources.cpus} CPUs, {resources.gpus:g} GPUs a trial",
+    )
+    table.add_row(
+        "measure",
+        str(total - plan.measured),
+        str(plan.measured),
+        f"{measure.actors} actors of {measure.cpus_per_actor:g} CPUs",
+    )
+    _say(console, f"{config.name}: {len(trained)} trials, {total - len(trained)} untrained twins")
+    _say(console, "families: " + ", ".join(f"{name} {n}" for name, n in sorted(families.items())))
+    console.print(table)
+    _say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
+
+
+def print_catalog(what: str, console: Console) -> None:
+    """The names that a sweep file can use."""
+    from estimators import ESTIMATORS
+    from sweep.data import DATASETS
+    from sweep.models import FAMILIES
+
+    catalogs: dict[str, dict[str, str]] = {
+        "models": {name: family.summary for name, family in FAMILIES.items()},
+        "datasets": {name: data.summary for name, data in DATASETS.items()},
+        "estimators": {name: repr(estimator) for name, estimator in ESTIMATORS.items()},
+        "sweeps": {name: _description(path) for name, path in ready_sweeps().items()},
+    }
+    if what not in (*catalogs, "all"):
+        raise UserError(f"can list {', '.join(catalogs)} or all, but got {what!r}")
+    for title, entries in catalogs.items():
+        if what in (title, "all"):
+            table = _table(title, "")
+            for name, summary in entries.items():
+                table.add_row(name, summary)
+            console.print(table)
+
+
+def _description(path: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_load(path.read_text()).get("description", "")).strip()
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    for column in columns:
+        numeric = column in ("trials", "peak", "at depth", "value", "p", "confs", "to do", "sealed")
+        table.add_column(column, justify="right" if numeric else "left")
+    return table
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,204 @@
+"""What a sweep has sealed, read back: rows, scalars and one table of trials.
+
+Knows rows, never an analysis by name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from sweep.config import SweepConfig, TrialConfig
+from sweep.data.partitions import ImageData, prepared_data
+from sweep.errors import UserError
+from sweep.measurement import Measurement, last_hidden, to_table
+from sweep.measuring.measure import is_measured, read_measurements
+from sweep.paths import Storage
+from sweep.sealing import write_file
+from sweep.space import Trial, flatten, make_trials
+from sweep.training.trainer import Record, is_trained, read_history
+from sweep.work import Work
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One number of a trial, with its 95% interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that is trained and measured."""
+
+    trial: Trial
+    rows: list[Measurement]
+    history: list[Record]
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """All of a sweep that is sealed. `trials` are those of its plan, sealed or not."""
+
+    work: Work
+    source: str
+    trials: list[Trial]
+    results: list[TrialResult]
+
+
+def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
+    """Keep what the sweep is: the file as given, and as understood with its trials."""
+    paths = work.sweep_paths
+    write_file(paths.source, source)
+    plan = {
+        "config": work.config.model_dump(),
+        "trials": [
+            {"key": trial.key, "role": trial.role, "config": trial.config.model_dump()}
+            for trial in trials
+        ],
+    }
+    write_file(paths.plan, json.dumps(plan, indent=1) + "\n")
+
+
+def load_results(storage: Storage, name: str) -> SweepResults:
+    """Read what is sealed of the sweep that was last run under this name."""
+    paths = storage.sweep(name)
+    try:
+        plan = json.loads(paths.plan.read_text())
+    except OSError as error:
+        known = ", ".join(storage.sweep_names()) or "none yet"
+        raise UserError(
+            f"no sweep {name!r} in {storage.folder}; there is: {known}: run it first"
+        ) from error
+    config = SweepConfig.model_validate(plan["config"])
+    data = prepared_data(config.data, storage)
+    if data is None:
+        raise UserError(f"the data of sweep {name!r} is not prepared: run the sweep again")
+    trials = [
+        Trial(entry["key"], entry["role"], TrialConfig.model_validate(entry["config"]))
+        for entry in plan["trials"]
+    ]
+    work = Work(config, storage, data)
+    results = [load_trial(work, trial) for trial in trials if is_complete(work, trial)]
+    return SweepResults(work, paths.source.read_text(), trials, results)
+
+
+def load_trial(work: Work, trial: Trial) -> TrialResult:
+    """Rows and history of a trial that is complete."""
+    paths = work.paths(trial)
+    rows = read_measurements(work.config, trial, paths)
+    return TrialResult(trial, rows, read_history(paths.checkpoint(trial.epoch)))
+
+
+def is_complete(work: Work, trial: Trial) -> bool:
+    """Whether the trial is trained and measured."""
+    paths = work.paths(trial)
+    return is_trained(trial, paths) and is_measured(work.config, trial, paths)
+
+
+def plan_trials(config: SweepConfig, storage: Storage) -> tuple[list[Trial], ImageData | None]:
+    """The trials of a sweep; without prepared data their keys are provisional."""
+    data = prepared_data(config.data, storage)
+    return make_trials(config, data.digest if data else ""), data
+
+
+def scalars(rows: Sequence[Measurement]) -> dict[str, Scalar]:
+    """The numbers that sum up one checkpoint, by name.
+
+    A quantity of the network keeps its name. A quantity of layers, such as "id/twonn",
+    gives `id_last_hidden/twonn`, `id_peak/twonn` (its largest value over the layers after
+    the input and before the output) and `id_peak_depth/twonn` (where that is).
+    Numbers that are not finite are left out.
+    """
+    hidden = last_hidden(rows)
+    found: dict[str, Scalar] = {}
+    profiles: dict[str, list[Measurement]] = {}
+    for row in rows:
+        if not math.isfinite(row.value) or row.quantity == "last_hidden":
+            continue
+        if row.layer_index is None:
+            found[row.quantity] = Scalar(row.value, row.low, row.high)
+        else:
+            profiles.setdefault(row.quantity, []).append(row)
+    for quantity, profile in profiles.items():
+        for row in profile:
+            if row.layer_index == hidden.get((row.trial, row.checkpoint)):
+                name = scalar_name(quantity, "last_hidden")
+                found[name] = Scalar(row.value, row.low, row.high)
+        inner = [row for row in profile if 0 < (row.relative_depth or 0) < 1] or profile
+        peak = max(inner, key=lambda row: row.value)
+        found[scalar_name(quantity, "peak")] = Scalar(peak.value, peak.low, peak.high)
+        found[scalar_name(quantity, "peak_depth")] = Scalar(peak.relative_depth or 0.0)
+    return found
+
+
+def scalar_name(quantity: str, summary: str) -> str:
+    """From "id/twonn" and "peak" to "id_peak/twonn"."""
+    head, slash, tail = quantity.partition("/")
+    return f"{head}_{summary}{slash}{tail}"
+
+
+def trial_parameters(trial: Trial) -> dict[str, Any]:
+    """The configuration of a trial under dotted keys."""
+    return flatten(trial.config.model_dump())
+
+
+def trials_table(results: Iterable[TrialResult]) -> pd.DataFrame:
+    """One line a trial: trial, name, role, its configuration, its scalars."""
+    return sorted_trials(
+        [
+            {
+                "trial": result.trial.key,
+                "name": result.trial.name,
+                "role": result.trial.role,
+                **trial_parameters(result.trial),
+                **{name: scalar.value for name, scalar in scalars(result.rows).items()},
+            }
+            for result in results
+        ]
+    )
+
+
+def sorted_trials(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """Records of trials as a table in the order of their keys, wherever they came from."""
+    table = pd.DataFrame(records)
+    return table.sort_values("trial", ignore_index=True) if len(table) else table
+
+
+def export_rows(storage: Storage, name: str, output: Path) -> int:
+    """Write all measurement rows of a sweep to one Parquet or CSV file; returns their number.
+
+    Trials stand in the order of the plan, so equal sweeps give equal bytes.
+    """
+    writers = {".parquet": _write_parquet, ".csv": _write_csv}
+    if output.suffix not in writers:
+        raise UserError(f"the output must end in .parquet or .csv, but got {str(output)!r}")
+    if not output.absolute().parent.is_dir():
+        raise UserError(f"the folder {output.absolute().parent} does not exist: make it first")
+    results = load_results(storage, name)
+    table = to_table(row for result in results.results for row in result.rows)
+    sink = pa.BufferOutputStream()
+    writers[output.suffix](table, sink)
+    write_file(output, sink.getvalue().to_pybytes())
+    return int(table.num_rows)
+
+
+def _write_parquet(table: pa.Table, sink: Any) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, sink)
+
+
+def _write_csv(table: pa.Table, sink: Any) -> None:
+    import pyarrow.csv
+
+    pyarrow.csv.write_csv(table, sink)

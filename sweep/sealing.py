@@ -1,0 +1,123 @@
+"""Sealed or absent: how every output of a sweep reaches the disk.
+
+An output is a folder of files with a `manifest.json`. It is written under a temporary
+name beside its place, synced, and renamed into place with the manifest written last. A
+reader therefore finds a whole output or none, whatever was killed when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sweep.errors import SealError
+
+MANIFEST = "manifest.json"
+TEMPORARY_PREFIX = ".writing-"
+
+
+@contextmanager
+def seal(folder: Path, **facts: Any) -> Iterator[Path]:
+    """Write an output: yields a temporary folder; on leaving, it is sealed as `folder`.
+
+    facts: JSON values kept in the manifest, readable by `read_manifest`.
+
+    An exception inside leaves nothing behind. If someone else sealed the same folder in
+    the meantime, theirs stays: what is sealed never changes.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f"{TEMPORARY_PREFIX}{folder.name}-{uuid.uuid4().hex[:8]}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        files = {}
+        for path in sorted(temporary.iterdir()):
+            files[path.name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+            _sync(path)
+        manifest = json.dumps({**facts, "files": files}, indent=1, sort_keys=True)
+        (temporary / MANIFEST).write_text(manifest + "\n")
+        _sync(temporary / MANIFEST)
+        _sync(temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not is_sealed(folder):
+                raise
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether `folder` holds a whole output."""
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a sealed folder.
+
+    Raises SealError if there is none, or if a file it names is gone or of another size.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise SealError(f"{folder} is not sealed ({error}): run the sweep again") from error
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != expected["bytes"]:
+            raise SealError(
+                f"{path} must have {expected['bytes']} bytes, but has "
+                f"{'none' if size is None else size}: delete {folder} and run the sweep again"
+            )
+    return manifest
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Replace one file whole: for outputs that are made anew each time, such as a report."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}"
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        _sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> int:
+    """Delete what killed writers left below `folder`; returns how many there were."""
+    unfinished = list(folder.rglob(f"{TEMPORARY_PREFIX}*"))
+    for path in unfinished:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(unfinished)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_key(content: Any, length: int = 12) -> str:
+    """A key for JSON content: equal content, equal key, whatever the order of its keys."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:length]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

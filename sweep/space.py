@@ -1,0 +1,130 @@
+"""The search space turned into trials, each with a key that says all that determines it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sweep.config import (
+    Choice,
+    Domain,
+    Grid,
+    LogUniform,
+    RandInt,
+    SweepConfig,
+    TrainingConfig,
+    TrialConfig,
+    Uniform,
+)
+from sweep.sealing import content_key
+from sweep.sweepfile import merged
+
+Role = Literal["trained", "untrained"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One network of a sweep.
+
+    key: hash of the configuration and of the data's digest. role: "untrained" marks the
+    twin at initialization of a trained architecture.
+    """
+
+    key: str
+    role: Role
+    config: TrialConfig
+
+    @property
+    def epoch(self) -> float:
+        """Epochs trained when its checkpoint is saved."""
+        return float(self.config.training.epochs)
+
+    @property
+    def name(self) -> str:
+        """A name a person knows it by, such as "cnn-w16-d2-noise0.5-s0"."""
+        model, training = self.config.model, self.config.training
+        noise = f"-noise{training.label_noise:g}" if training.label_noise else ""
+        untrained = "-untrained" if self.role == "untrained" else ""
+        return f"{model.name}-w{model.width}-d{model.depth}{noise}{untrained}-s{training.seed}"
+
+
+def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
+    """All trials of a sweep, in order, each once; then their untrained twins.
+
+    The same configuration gives the same trials, and more samples or more blocks leave
+    those that were there as they were.
+    """
+    configs: dict[str, TrialConfig] = {}
+    for values in _points(config):
+        trial = merged(TrialConfig(model=config.model, training=config.training), values)
+        configs.setdefault(trial.model_dump_json(), trial)
+    trained = [_trial(trial, "trained", data_digest) for trial in configs.values()]
+    if not config.measure.untrained:
+        return trained
+    trials = {trial.key: trial for trial in trained}
+    for config_of in configs.values():
+        twin = _trial(_untrained(config_of), "untrained", data_digest)
+        trials.setdefault(twin.key, twin)
+    return list(trials.values())
+
+
+def varied_keys(trials: list[Trial]) -> list[str]:
+    """The dotted keys on which the trained trials differ, in the order of the schema."""
+    flat = [flatten(trial.config.model_dump()) for trial in trials if trial.role == "trained"]
+    return [key for key in (flat[0] if flat else {}) if len({row[key] for row in flat}) > 1]
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings to one level of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _points(config: SweepConfig) -> list[dict[str, Any]]:
+    """Axis values of each trial, drawn by Ray Tune's own variant generator."""
+    import numpy as np
+    from ray.tune.search.variant_generator import generate_variants
+
+    points: list[dict[str, Any]] = []
+    for block in config.space:
+        # A generator per block: a block added later changes no draw of the earlier ones.
+        random_state = np.random.RandomState(config.search.seed)
+        space = {
+            key: _to_tune(axis) if isinstance(axis, Domain) else axis for key, axis in block.items()
+        }
+        for _ in range(config.search.num_samples):
+            for _, point in generate_variants(space, random_state=random_state):
+                points.append(dict(point))
+    return points
+
+
+def _to_tune(domain: Domain) -> Any:
+    from ray import tune
+
+    match domain:
+        case Grid():
+            return tune.grid_search(list(domain.grid))
+        case Choice():
+            return tune.choice(list(domain.choice))
+        case Uniform():
+            return tune.uniform(*domain.uniform)
+        case LogUniform():
+            return tune.loguniform(*domain.loguniform)
+        case RandInt():
+            return tune.randint(*domain.randint)
+
+
+def _untrained(config: TrialConfig) -> TrialConfig:
+    """The twin at initialization: only the model and its seed matter."""
+    training = TrainingConfig(epochs=0, seed=config.training.seed)
+    return TrialConfig(model=config.model, training=training)
+
+
+def _trial(config: TrialConfig, role: Role, data_digest: str) -> Trial:
+    return Trial(content_key([config.model_dump(), data_digest]), role, config)

@@ -1,0 +1,141 @@
+"""Results in a few lines: one per family and variant."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t as student
+
+from sweep.regression import Correlation, Regression
+from sweep.results import Scalar, TrialResult, scalar_name, scalars
+from sweep.space import Trial
+
+TRUE_LABELS = "true labels"
+UNTRAINED = "untrained"
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """Means over the trials of one family and variant.
+
+    last_hidden: mean with its 95% t-interval over trials; one trial keeps its own.
+    """
+
+    family: str
+    variant: str
+    num_trials: int
+    accuracy: float
+    accuracy_range: tuple[float, float]
+    last_hidden: Scalar
+    peak: float
+    peak_depth: float
+
+
+def main_quantity(results: Sequence[TrialResult]) -> str | None:
+    """The first quantity that is measured per layer with an interval."""
+    for result in results:
+        for row in result.rows:
+            if row.layer_index is not None and row.low is not None:
+                return row.quantity
+    return None
+
+
+def variant(trial: Trial) -> str:
+    """How a trial's network was made, in words."""
+    if trial.role == "untrained":
+        return UNTRAINED
+    noise = trial.config.training.label_noise
+    return f"label noise {noise:g}" if noise else TRUE_LABELS
+
+
+def shown_variants(results: Sequence[TrialResult]) -> list[str]:
+    """True labels, the largest label noise, untrained: what a comparison puts side by side."""
+    noises = sorted(
+        {
+            result.trial.config.training.label_noise
+            for result in results
+            if result.trial.role == "trained"
+        }
+    )
+    largest = [f"label noise {noises[-1]:g}"] if noises and noises[-1] else []
+    clean = [TRUE_LABELS] if 0 in noises else []
+    untrained = [UNTRAINED] if any(r.trial.role == "untrained" for r in results) else []
+    return clean + largest + untrained
+
+
+def summarize_families(results: Sequence[TrialResult]) -> list[GroupSummary]:
+    """One line per family and shown variant."""
+    quantity = main_quantity(results)
+    if quantity is None:
+        return []
+    lines = []
+    for family in sorted({result.trial.config.model.name for result in results}):
+        for name in shown_variants(results):
+            members = [
+                scalars(result.rows)
+                for result in results
+                if result.trial.config.model.name == family and variant(result.trial) == name
+            ]
+            line = _summarize(family, name, quantity, members)
+            if line is not None:
+                lines.append(line)
+    return lines
+
+
+def read_correlation(row: Correlation) -> str:
+    """One correlation as a sentence that takes no side."""
+    direction = "higher" if row.value > 0 else "lower"
+    if not row.low * row.high > 0:
+        return (
+            f"{row.scope}: no clear relation of {row.predictor} to {row.response} "
+            f"(r = {row.value:+.2f}, interval {row.low:+.2f} to {row.high:+.2f}, "
+            f"p = {row.p_value:.2g}, {row.num_trials} trials)"
+        )
+    return (
+        f"{row.scope}: higher {row.predictor} goes with {direction} {row.response} "
+        f"(r = {row.value:+.2f}, interval {row.low:+.2f} to {row.high:+.2f}, "
+        f"p = {row.p_value:.2g}, {row.num_trials} trials)"
+    )
+
+
+def headline(regression: Regression) -> list[str]:
+    """The first predictor's Pearson correlations, over all trials and along each axis."""
+    first = regression.correlations[0].predictor if regression.correlations else ""
+    return [
+        read_correlation(row)
+        for row in regression.correlations
+        if row.method == "pearson" and row.predictor == first and not row.scope.startswith("family")
+    ]
+
+
+def _summarize(
+    family: str, name: str, quantity: str, members: Sequence[dict[str, Scalar]]
+) -> GroupSummary | None:
+    last, peak, depth = (
+        [found[key] for found in members if key in found]
+        for key in (scalar_name(quantity, s) for s in ("last_hidden", "peak", "peak_depth"))
+    )
+    accuracy = [found["test_accuracy"].value for found in members if "test_accuracy" in found]
+    if not last or not accuracy:
+        return None
+    return GroupSummary(
+        family=family,
+        variant=name,
+        num_trials=len(members),
+        accuracy=fmean(accuracy),
+        accuracy_range=(min(accuracy), max(accuracy)),
+        last_hidden=_mean_interval(last),
+        peak=fmean(scalar.value for scalar in peak),
+        peak_depth=fmean(scalar.value for scalar in depth),
+    )
+
+
+def _mean_interval(members: Sequence[Scalar]) -> Scalar:
+    if len(members) == 1:
+        return members[0]
+    values = [scalar.value for scalar in members]
+    reach = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return Scalar(fmean(values), fmean(values) - reach, fmean(values) + reach)

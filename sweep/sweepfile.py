@@ -1,0 +1,267 @@
+"""Reading a sweep file: YAML to SweepConfig, with errors that say where and what instead."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from sweep.config import DOMAINS, SweepConfig, TrialConfig
+from sweep.errors import UserError
+
+READY_SWEEPS = Path(__file__).parent / "sweeps"
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """A sweep as given and as understood.
+
+    origin: the path, for messages. text: the file, with any `--set` appended as comments.
+    config: what it means.
+    """
+
+    origin: str
+    text: str
+    config: SweepConfig
+
+
+def ready_sweeps() -> dict[str, Path]:
+    """The sweeps that ship with idsweep, by name."""
+    return {path.stem: path for path in sorted(READY_SWEEPS.glob("*.yaml"))}
+
+
+def load_sweep(source: str | Path, overrides: Sequence[str] = ()) -> SweepFile:
+    """Read a sweep file, or a ready sweep by its name, and validate all of it.
+
+    overrides: "training.epochs=2" replaces any key; a key that is an axis of the space
+        stops being one.
+
+    Raises UserError that names file, line, key, value and what is allowed.
+    """
+    path = ready_sweeps().get(str(source), Path(source))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(
+            f"can't read sweep file {source} ({reason}); ready sweeps: {', '.join(ready_sweeps())}"
+        ) from error
+    reader = _Reader(str(source), text)
+    for override in overrides:
+        reader.override(override)
+    note = "".join(f"# --set {override}\n" for override in overrides)
+    return SweepFile(str(source), text + note, reader.config())
+
+
+class _Reader:
+    """One sweep file on its way to a SweepConfig."""
+
+    def __init__(self, origin: str, text: str) -> None:
+        self.origin = origin
+        self.set_by: dict[Place, str] = {}
+        try:
+            self.node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.raw = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{origin}:{mark.line + 1}" if mark else origin
+            problem = getattr(error, "problem", None) or str(error)
+            raise UserError(f"{where}: not valid YAML: {problem}") from error
+        if not isinstance(self.raw, dict):
+            raise UserError(
+                f"{origin}:1: a sweep file is a mapping of keys such as `name` and `space`, "
+                f"but this is {'empty' if self.raw is None else 'a ' + type(self.raw).__name__}"
+            )
+        if isinstance(self.raw.get("space"), dict):
+            # One block may stand without its list.
+            self.raw["space"] = [self.raw["space"]]
+
+    def override(self, text: str) -> None:
+        key, equals, value_text = text.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set takes KEY=VALUE, such as training.epochs=2, but got {text!r}")
+        try:
+            value = yaml.safe_load(value_text)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {text}: the value is not valid YAML") from error
+        place = tuple(key.split("."))
+        target = self.raw
+        for name in place[:-1]:
+            inner = target.get(name)
+            if inner is None:
+                inner = target[name] = {}
+            if not isinstance(inner, dict):
+                raise UserError(f"--set {text}: {name} holds no keys")
+            target = inner
+        target[place[-1]] = value
+        self.set_by[place] = f"--set {text}"
+        blocks = self.raw.get("space")
+        for block in blocks if isinstance(blocks, list) else ():
+            if isinstance(block, dict):
+                block.pop(key, None)
+
+    def config(self) -> SweepConfig:
+        problems = self._space_problems()
+        try:
+            config = SweepConfig.model_validate(self.raw)
+        except ValidationError as error:
+            problems = self._explain(error, SweepConfig, ()) + problems
+        if problems:
+            # One line: the first problem, and how many more there are.
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise UserError(problems[0] + more)
+        return config
+
+    def _explain(self, error: ValidationError, model: type[BaseModel], at: Place) -> list[str]:
+        return [
+            self._line(at + place, _sentence(detail, model, place))
+            for detail in error.errors()
+            for place in [tuple(detail["loc"])]
+            if not (place and place[0] == "space" and len(place) > 1)
+        ]
+
+    def _line(self, place: Place, sentence: str) -> str:
+        for length in range(len(place), 0, -1):
+            if place[:length] in self.set_by:
+                return f"{self.set_by[place[:length]]}: {sentence}"
+        key = ".".join(str(part) for part in place)
+        return f"{self.origin}:{self._line_number(place)}: {key}: {sentence}"
+
+    def _line_number(self, place: Place) -> int:
+        node, line = self.node, 1
+        if len(place) > 1 and place[0] == "space" and isinstance(place[1], int):
+            inner = _child(node, "space")
+            if inner is not None and isinstance(inner[1], yaml.MappingNode):
+                place = ("space", *place[2:])
+        for part in place:
+            found = _child(node, part)
+            if found is None:
+                break
+            key_node, node = found
+            line = key_node.start_mark.line + 1
+        return line
+
+    def _space_problems(self) -> list[str]:
+        """Every value that an axis can take is tried in place, in the trial it would make."""
+        blocks = self.raw.get("space", [])
+        if not isinstance(blocks, list):
+            return [self._line(("space",), "must be a list of blocks, each a mapping of axes")]
+        problems = []
+        for number, block in enumerate(blocks):
+            if not isinstance(block, dict):
+                problems.append(self._line(("space", number), "must be a mapping of axes"))
+                continue
+            for key, spec in block.items():
+                problems += self._axis_problems(("space", number, key), str(key), spec)
+        return problems
+
+    def _axis_problems(self, place: Place, key: str, spec: Any) -> list[str]:
+        known = axis_names()
+        if key not in known:
+            return [self._line(place, f"unknown axis; {_nearest(key, known)}")]
+        if isinstance(spec, list):
+            return [self._line(place, f"a list must say how it is used: {{grid: {spec}}}")]
+        values: list[Any] = [spec]
+        inside: Place = ()
+        if isinstance(spec, dict):
+            if len(spec) != 1 or next(iter(spec)) not in DOMAINS:
+                kind = next(iter(spec), "nothing")
+                return [
+                    self._line(
+                        place,
+                        f"an axis is a value or one of {', '.join(DOMAINS)}; got {kind!r}; "
+                        + _nearest(str(kind), DOMAINS),
+                    )
+                ]
+            kind = next(iter(spec))
+            try:
+                DOMAINS[kind].model_validate(spec)
+            except ValidationError as error:
+                return self._explain(error, DOMAINS[kind], place)
+            inside = (kind,)
+            values = list(spec[kind])
+            if kind in ("uniform", "loguniform", "randint"):
+                low, high = values
+                if not low < high or (kind == "loguniform" and not low > 0):
+                    positive = "0 < low < high" if kind == "loguniform" else "low < high"
+                    return [self._line(place + inside, f"`{positive}` must hold, got {values}")]
+                values = [low, high - 1] if kind == "randint" else [low, high]
+        problems = []
+        section, name = key.split(".")
+        for index, value in enumerate(values):
+            at = place + inside + ((index,) if inside else ())
+            try:
+                TrialConfig.model_validate({section: {name: value}})
+            except ValidationError as error:
+                detail = error.errors()[0]
+                problems.append(self._line(at, _sentence(detail, TrialConfig, (section, name))))
+        return problems
+
+
+def axis_names() -> list[str]:
+    """The keys that a search space may vary."""
+    return [
+        f"{section}.{name}"
+        for section, field in TrialConfig.model_fields.items()
+        for name in getattr(field.annotation, "model_fields", {})
+    ]
+
+
+def merged(base: TrialConfig, values: dict[str, Any]) -> TrialConfig:
+    """`base` with the values of dotted keys put in; raises pydantic's ValidationError."""
+    raw = copy.deepcopy(base.model_dump())
+    for key, value in values.items():
+        section, name = key.split(".")
+        raw[section][name] = value
+    return TrialConfig.model_validate(raw)
+
+
+def _sentence(detail: Any, model: type[BaseModel], place: Place) -> str:
+    kind, given = detail["type"], detail.get("input")
+    if kind == "extra_forbidden":
+        names = _keys_at(model, place[:-1])
+        return f"unknown key; {_nearest(str(place[-1]), names)}"
+    if kind == "missing":
+        return "is required"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        known = message.partition("known: ")[2].split(", ")
+        close = difflib.get_close_matches(str(given).rpartition("'")[0] or str(given), known, 1)
+        name = str(given) if isinstance(given, str) else ""
+        close = close or difflib.get_close_matches(name, known, 1)
+        return message + (f"; did you mean {close[0]!r}?" if close else "")
+    return f"{message[0].lower()}{message[1:]}, but got {given!r}"
+
+
+def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
+    """The names that may stand at a place, following sections (also optional ones)."""
+    current: Any = model
+    for part in place:
+        annotation = current.model_fields[str(part)].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        current = next(option for option in options if hasattr(option, "model_fields"))
+    return list(current.model_fields)
+
+
+def _nearest(name: str, known: Any) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}allowed: {', '.join(names)}"
+
+
+def _child(node: Any, part: str | int) -> tuple[Any, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part]
+    return None

@@ -1,0 +1,1 @@
+"""Training one network, and Ray Tune around it."""

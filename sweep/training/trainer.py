@@ -1,0 +1,174 @@
+"""Training one network: a plain function in one process, without Ray.
+
+Legend: N images, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from sweep.config import TrainingConfig
+from sweep.data.partitions import ImageData
+from sweep.errors import TrialFailure
+from sweep.models.catalog import build_model
+from sweep.paths import TrialPaths
+from sweep.sealing import is_sealed, read_manifest, seal
+from sweep.space import Trial
+from sweep.training.labels import corrupt_labels
+
+WEIGHTS = "weights.safetensors"
+HISTORY = "history.json"
+EVALUATION_BATCH = 512
+
+Record = dict[str, float]
+
+
+def train_trial(
+    trial: Trial,
+    data: ImageData,
+    paths: TrialPaths,
+    on_epoch: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Train the trial's network and seal its checkpoint; returns the history by epoch.
+
+    Everything random comes from the trial's seed, so what this process did before doesn't
+    matter. Raises TrialFailure if the loss stops being finite.
+    """
+    from safetensors.torch import save_file
+
+    config = trial.config.training
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_model(trial.config.model, data, config.seed)
+        history = _train(network, config, data, on_epoch) if config.epochs else []
+    with seal(
+        paths.checkpoint(trial.epoch),
+        trial=trial.key,
+        role=trial.role,
+        config=trial.config.model_dump(),
+        data=data.digest,
+        epoch=trial.epoch,
+    ) as folder:
+        weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        (folder / HISTORY).write_text(json.dumps(history) + "\n")
+    paths.failure.unlink(missing_ok=True)
+    return history
+
+
+def is_trained(trial: Trial, paths: TrialPaths) -> bool:
+    """Whether the trial's final checkpoint is sealed."""
+    return is_sealed(paths.checkpoint(trial.epoch))
+
+
+def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> nn.Sequential:
+    """The trial's network with the weights of its sealed checkpoint."""
+    from safetensors.torch import load_file
+
+    folder = paths.checkpoint(trial.epoch)
+    read_manifest(folder)
+    network = build_model(trial.config.model, data, trial.config.training.seed)
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    return network.eval()
+
+
+def read_history(folder: Path) -> list[Record]:
+    """The training history in a sealed checkpoint, one record an epoch."""
+    history: list[Record] = json.loads((folder / HISTORY).read_text())
+    return history
+
+
+def _train(
+    network: nn.Module,
+    config: TrainingConfig,
+    data: ImageData,
+    on_epoch: Callable[[Record], None] | None,
+) -> list[Record]:
+    train, test = data.split("train"), data.split("test")
+    labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
+    images, targets = _tensor(train.images), _tensor(labels)
+    test_images, test_targets = _tensor(test.images), _tensor(test.labels)
+    steps_per_epoch = math.ceil(len(images) / config.batch_size)
+    optimizer = _optimizer(network, config)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=config.epochs * steps_per_epoch
+    )
+    order = torch.Generator().manual_seed(config.seed)
+    history: list[Record] = []
+    for epoch in range(1, config.epochs + 1):
+        network.train()
+        loss_sum = torch.zeros(())
+        correct = torch.zeros((), dtype=torch.int64)
+        learning_rate = schedule.get_last_lr()[0]
+        shuffled = torch.randperm(len(images), generator=order)
+        for batch in torch.split(shuffled, config.batch_size):
+            if len(batch) == 1 and len(images) > 1:
+                continue  # batch norm can't normalize one image
+            logits = network(images[batch])
+            loss = nn.functional.cross_entropy(logits, targets[batch])
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            optimizer.step()
+            schedule.step()
+            loss_sum += loss.detach() * len(batch)
+            correct += (logits.detach().argmax(dim=1) == targets[batch]).sum()
+        test_loss, test_accuracy = evaluate(network, test_images, test_targets)
+        record = {
+            "epoch": float(epoch),
+            "learning_rate": float(learning_rate),
+            "train_loss": float(loss_sum) / len(images),
+            "train_accuracy": int(correct) / len(images),
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+        }
+        if not math.isfinite(record["train_loss"]) or not math.isfinite(test_loss):
+            raise TrialFailure(
+                f"the loss is not finite in epoch {epoch} (train {record['train_loss']:.3g}, "
+                f"test {test_loss:.3g}) at learning_rate {config.learning_rate:g}: lower it"
+            )
+        history.append(record)
+        if on_epoch is not None:
+            on_epoch(record)
+    return history
+
+
+def evaluate(
+    network: nn.Module, images: torch.Tensor, targets: torch.Tensor
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and accuracy of (N, C, H, W) images against (N,) targets."""
+    network.eval()
+    loss_sum, correct = 0.0, 0
+    with torch.no_grad():
+        for start in range(0, len(images), EVALUATION_BATCH):
+            logits = network(images[start : start + EVALUATION_BATCH])
+            target = targets[start : start + EVALUATION_BATCH]
+            loss_sum += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
+            correct += int((logits.argmax(dim=1) == target).sum())
+    return loss_sum / len(images), correct / len(images)
+
+
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=config.learning_rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=config.weight_decay,
+        )
+    return torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+
+
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    # A copy: torch warns about, and must never write into, a read-only memory map.
+    return torch.from_numpy(array.copy())
