@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import EstimationError
 
-EXTRA_CANDIDATES = 8
+EXTRA_CANDIDATES = 2
 TILE_ROWS = 1024
-# Differences of one chunk of rows against all their candidates: at most this many numbers.
-CHUNK_NUMBERS = 1 << 24
+# Differences of one chunk of rows against their candidates, in numbers: fits a core's cache.
+CHUNK_NUMBERS = 1 << 18
 
 
 @dataclass(frozen=True)

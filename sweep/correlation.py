@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,9 +62,8 @@ class ClusteredSample:
 
     def varies(self) -> bool:
         """Whether x and y each vary within some group."""
-        weights = np.ones((1, len(self.x)))
         return all(
-            float(_moments(v, v, weights, self.group)[0]) > 1e-18 * (1 + float(v @ v))
+            float(np.abs(_centered(v, self.group)).max()) > 1e-12 * (1 + float(np.abs(v).max()))
             for v in (self.x, self.y)
         )
 
@@ -73,21 +73,20 @@ def correlate(
 ) -> Coefficient:
     """Pearson's r, or Spearman's rho from ranks within each group.
 
-    The interval comes from configurations drawn with replacement within each group; the
-    p-value from swapping the responses of whole configurations of equal size within a
-    group. The observed order is one of the permutations, so p is never zero.
+    The interval comes from configurations drawn with replacement within each group (the
+    ranks stay those of the whole sample: groups are too small to be ranked anew). The
+    p-value comes from swapping the responses of whole configurations of equal size within
+    a group; the observed order is one of the permutations, so p is never zero.
     """
-    ones = np.ones((1, len(sample.x)))
-    value = float(_coefficients(sample, ones, method)[0])
-    draws = _coefficients(sample, _bootstrap_weights(sample, resamples, rng), method)
-    draws = draws[np.isfinite(draws)]
-    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (math.nan, math.nan)
-
     x, y = sample.x, sample.y
     if method == "spearman":
-        x, y = (_weighted_ranks(v, ones, sample.group)[0] for v in (x, y))
-    # A permutation within a group changes no mean and no variance: only the product moves.
+        x, y = _ranks(x, sample.group), _ranks(y, sample.group)
     x, y = _centered(x, sample.group), _centered(y, sample.group)
+    value = float(x @ y) / math.sqrt(float(x @ x) * float(y @ y))
+    draws = _weighted_coefficients(x, y, sample.group, _bootstrap_weights(sample, resamples, rng))
+    draws = draws[np.isfinite(draws)]
+    low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (math.nan, math.nan)
+    # A permutation within a group changes no mean and no variance: only the product moves.
     permuted = (y[_permutations(sample, resamples, rng)] @ x) / math.sqrt((x @ x) * (y @ y))
     extreme = int((np.abs(permuted) >= abs(value) - 1e-9).sum())
     return Coefficient(
@@ -99,52 +98,35 @@ def correlate(
     )
 
 
-def _coefficients(sample: ClusteredSample, weights: Floats, method: Method) -> Floats:
-    """(B,) coefficients under (B, T) weights of the trials."""
-    if method == "pearson":
-        moments = _moments(sample.x, sample.y, weights, sample.group)
-        spread_x = _moments(sample.x, sample.x, weights, sample.group)
-        spread_y = _moments(sample.y, sample.y, weights, sample.group)
-    else:
-        x, y = (_weighted_ranks(v, weights, sample.group) for v in (sample.x, sample.y))
-        moments = _moments(x, y, weights, sample.group)
-        spread_x = _moments(x, x, weights, sample.group)
-        spread_y = _moments(y, y, weights, sample.group)
+def _weighted_coefficients(x: Floats, y: Floats, group: Ints, weights: Floats) -> Floats:
+    """(B,) Pearson coefficients under (B, T) weights, centered anew within each group."""
+    products = _moments(x, y, weights, group)
+    spread_x, spread_y = _moments(x, x, weights, group), _moments(y, y, weights, group)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value: Floats = np.clip(moments / np.sqrt(spread_x * spread_y), -1, 1)
-        # What rounding leaves of a variable that is constant in a resample is no variation.
-        value[(spread_x <= 1e-14 * spread_x.max()) | (spread_y <= 1e-14 * spread_y.max())] = np.nan
+        value: Floats = np.clip(products / np.sqrt(spread_x * spread_y), -1, 1)
+    # What rounding leaves of a variable that is constant in a resample is no variation.
+    tiny = 1e-12
+    constant = (spread_x <= tiny * float(x @ x)) | (spread_y <= tiny * float(y @ y))
+    value[constant] = np.nan
     return value
 
 
 def _moments(x: Floats, y: Floats, weights: Floats, group: Ints) -> Floats:
-    """(B,) weighted sums of products of x and y, each centered within groups.
-
-    x, y: (T,) or (B, T). weights: (B, T).
-    """
+    """(B,) weighted sums of products of (T,) x and y about their weighted group means."""
     membership = np.eye(int(group.max()) + 1)[group]  # (T, G)
-    if x.ndim == 1:
-        x, y = _centered(x, group), _centered(y, group)
     totals = weights @ membership
     sum_x, sum_y = (weights * x) @ membership, (weights * y) @ membership
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correction = np.where(totals > 0, sum_x * sum_y / totals, 0.0).sum(axis=1)
-    result: Floats = (weights * x * y).sum(axis=1) - correction
+    correction = sum_x * sum_y / np.where(totals > 0, totals, 1.0)
+    result: Floats = weights @ (x * y) - correction.sum(axis=1)
     return result
 
 
-def _weighted_ranks(values: Floats, weights: Floats, group: Ints) -> Floats:
-    """(B, T) mid-ranks within groups, over group size: as if trials stood there `weight` times."""
-    ranks = np.zeros(weights.shape)
+def _ranks(values: Floats, group: Ints) -> Floats:
+    """(T,) mid-ranks within groups, over group size."""
+    ranks = np.empty_like(values)
     for g in range(int(group.max()) + 1):
-        inside = np.flatnonzero(group == g)
-        distinct, position = np.unique(values[inside], return_inverse=True)
-        share = np.zeros((len(weights), len(distinct)))
-        for column, place in enumerate(position):
-            share[:, place] += weights[:, inside[column]]
-        middle = share.cumsum(axis=1) - share / 2
-        total = share.sum(axis=1, keepdims=True)
-        ranks[:, inside] = (middle / np.maximum(total, 1))[:, position]
+        inside = group == g
+        ranks[inside] = rankdata(values[inside]) / inside.sum()
     return ranks
 
 

@@ -50,22 +50,22 @@ class Trial:
 
 
 def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
-    """All trials of a sweep, in order, each once; then their untrained twins.
+    """All trials of a sweep, in order, each once and behind its untrained twin.
 
     The same configuration gives the same trials, and more samples or more blocks leave
     those that were there as they were.
     """
     configs: dict[str, TrialConfig] = {}
     for values in _points(config):
-        trial = merged(TrialConfig(model=config.model, training=config.training), values)
-        configs.setdefault(trial.model_dump_json(), trial)
-    trained = [_trial(trial, "trained", data_digest) for trial in configs.values()]
-    if not config.measure.untrained:
-        return trained
-    trials = {trial.key: trial for trial in trained}
-    for config_of in configs.values():
-        twin = _trial(_untrained(config_of), "untrained", data_digest)
-        trials.setdefault(twin.key, twin)
+        point = merged(TrialConfig(model=config.model, training=config.training), values)
+        configs.setdefault(point.model_dump_json(), point)
+    trials: dict[str, Trial] = {}
+    for point in configs.values():
+        if config.measure.untrained:
+            twin = _trial(_untrained(point), "untrained", data_digest)
+            trials.setdefault(twin.key, twin)
+        trial = _trial(point, "trained", data_digest)
+        trials.setdefault(trial.key, trial)
     return list(trials.values())
 
 

@@ -16,9 +16,17 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from sweep.errors import TrialFailure
 
-# What counts as one step of depth. `nn.Conv2d` and `nn.Linear` end up in these.
+# What counts as one step of depth. `nn.Conv2d` and `nn.Linear` end up in these. The depths
+# that Ansuini et al. publish count adaptive average pooling too, and no other pooling.
 TRANSFORMATIONS = frozenset(
-    {torch.conv1d, torch.conv2d, torch.conv3d, nn.functional.linear, nn.functional.bilinear}
+    {
+        torch.conv1d,
+        torch.conv2d,
+        torch.conv3d,
+        nn.functional.linear,
+        nn.functional.bilinear,
+        nn.functional.adaptive_avg_pool2d,
+    }
 )
 
 
@@ -53,9 +61,9 @@ def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
     classifier. `sample`: (N, C, H, W) images, N >= 2 so that equal activations are no
     accident. Raises TrialFailure if the network has no linear or convolutional layer.
 
-    Relative depth (Ansuini et al., NeurIPS 2019): convolutional and linear
-    transformations up to the layer, over those up to the output; where branches meet, the
-    longest path counts.
+    Relative depth (Ansuini et al., NeurIPS 2019): transformations (convolutions, linear
+    layers, adaptive average pooling) up to the layer, over those up to the output; where
+    branches meet, the longest path counts.
     """
     trace = _Trace(network, sample)
     layers: list[Layer] = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sweep.regression import FAMILY, SEED
+from sweep.report.profiles import mean_profile
 from sweep.report.static import COLORS
 from sweep.results import TrialResult
 from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
@@ -18,6 +18,8 @@ DASHES = {TRUE_LABELS: "solid", UNTRAINED: "dot"}
 VARIANT_COLORS = {TRUE_LABELS: COLORS[0], UNTRAINED: COLORS[6]}
 OTHER_COLOR = COLORS[1]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
+
+NOISE = "training.label_noise"
 
 Figure = dict[str, Any]
 
@@ -31,15 +33,16 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
             for result in results
             if result.trial.config.model.name == family and variant(result.trial) == name
         ]
-        profile = _profile(members, quantity)
-        if not profile:
+        profile = mean_profile(members, quantity)
+        if profile is None:
             continue
         color = VARIANT_COLORS.get(name, OTHER_COLOR)
-        depth = [point["depth"] for point in profile]
+        depth = profile.depth
+        band = np.concatenate([profile.high, profile.low[::-1]])
         traces.append(
             {
-                "x": depth + depth[::-1],
-                "y": [p["high"] for p in profile] + [p["low"] for p in profile][::-1],
+                "x": _short(np.concatenate([depth, depth[::-1]])),
+                "y": _short(band),
                 "fill": "toself",
                 "fillcolor": color,
                 "opacity": 0.15,
@@ -52,16 +55,16 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
         )
         traces.append(
             {
-                "x": depth,
-                "y": [point["mean"] for point in profile],
-                "customdata": [[p["layer"], p["low"], p["high"], p["count"]] for p in profile],
+                "x": _short(depth),
+                "y": _short(profile.mean),
+                "customdata": np.stack([profile.low, profile.high], axis=1).round(3).tolist(),
                 "hovertemplate": (
-                    "%{customdata[0]}<br>mean %{y:.2f} over %{customdata[3]} trials"
-                    "<br>range %{customdata[1]:.2f} to %{customdata[2]:.2f}"
+                    "depth %{x:.2f}: mean %{y:.2f}"
+                    "<br>range %{customdata[0]:.2f} to %{customdata[1]:.2f}"
                 ),
-                "mode": "lines+markers",
-                "line": {"color": color, "dash": DASHES.get(name, "dash")},
-                "name": name,
+                "mode": "lines",
+                "line": {"color": color, "dash": DASHES.get(name, "dash"), "width": 2.5},
+                "name": f"{name} ({profile.num_trials})",
                 "legendgroup": name,
             }
         )
@@ -72,7 +75,10 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
 
 
 def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure:
-    """Each trained trial as a point, color by family, with the straight-line fit over all."""
+    """Each trained trial as a point, with the straight-line fit over all.
+
+    Color and symbol by family; open symbols were trained with label noise.
+    """
     part = table[table["role"] == "trained"].dropna(subset=[predictor, response])
     traces: list[Any] = []
     for number, (family, members) in enumerate(part.groupby(FAMILY)):
@@ -86,9 +92,13 @@ def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure
                 "name": str(family),
                 "marker": {
                     "color": COLORS[number % len(COLORS)],
-                    "symbol": SYMBOLS[number % len(SYMBOLS)],
+                    "symbol": [
+                        SYMBOLS[number % len(SYMBOLS)] + ("-open" if noise else "")
+                        for noise in members[NOISE]
+                    ],
                     "size": 9,
-                    "opacity": 0.8,
+                    "line": {"width": 1.5},
+                    "opacity": 0.85,
                 },
             }
         )
@@ -138,29 +148,6 @@ def axis_figure(
             }
         )
     return {"data": traces, "layout": _layout(predictor, response)}
-
-
-def _profile(results: Sequence[TrialResult], quantity: str) -> list[dict[str, Any]]:
-    """Mean and range by layer; layers of the same name are pooled over the trials."""
-    pooled: dict[tuple[int, str], list[tuple[float, float]]] = {}
-    for result in results:
-        for row in result.rows:
-            if row.quantity == quantity and np.isfinite(row.value):
-                key = (row.layer_index or 0, row.layer)
-                pooled.setdefault(key, []).append((row.relative_depth or 0.0, row.value))
-    points = [
-        {
-            "layer": layer,
-            "depth": fmean(depth for depth, _ in pairs),
-            "mean": fmean(value for _, value in pairs),
-            "low": min(value for _, value in pairs),
-            "high": max(value for _, value in pairs),
-            "count": len(pairs),
-            "index": index,
-        }
-        for (index, layer), pairs in pooled.items()
-    ]
-    return sorted(points, key=lambda point: (point["depth"], point["index"]))
 
 
 def _hover(row: pd.Series) -> str:
@@ -213,3 +200,8 @@ def _layout(x: str, y: str) -> dict[str, Any]:
         "legend": {"orientation": "h", "y": -0.22},
         "hovermode": "closest",
     }
+
+
+def _short(values: Any) -> list[float]:
+    """Three decimals are more than a screen shows, and keep the page small."""
+    return [round(float(value), 3) for value in values]

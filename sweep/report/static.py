@@ -8,36 +8,21 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from sweep.regression import FAMILY
+from sweep.report.profiles import mean_profile
 from sweep.results import TrialResult, scalars, trial_parameters
 
 # Okabe and Ito's palette: distinct also to the color-blind.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
 
 
-def profile_quantities(results: Sequence[TrialResult], analysis: str = "") -> list[str]:
-    """Quantities measured per layer, in the order of the rows."""
-    names = {
-        row.quantity: None
-        for result in results
-        for row in result.rows
-        if row.layer_index is not None
-        and row.quantity != "last_hidden"
-        and (not analysis or row.analysis == analysis)
-    }
-    return list(names)
-
-
 def draw_profile(result: TrialResult) -> Figure:
     """One trial: each per-layer quantity that has an interval, over relative depth."""
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
-    drawn = [
-        quantity
-        for quantity in profile_quantities([result])
-        if any(row.low is not None for row in result.rows if row.quantity == quantity)
-    ]
+    bounded = [row for row in result.rows if row.layer_index is not None and row.low is not None]
+    drawn = list(dict.fromkeys(row.quantity for row in bounded))
     for color, quantity in zip(COLORS, drawn, strict=False):
-        rows = [row for row in result.rows if row.quantity == quantity and row.low is not None]
+        rows = [row for row in bounded if row.quantity == quantity]
         depth = [row.relative_depth or 0.0 for row in rows]
         value = [row.value for row in rows]
         ends: Any = [
@@ -66,9 +51,10 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
                 for result in members
                 if result.trial.role == role and not result.trial.config.training.label_noise
             ]
-            depth, value = _mean_profile(clean, quantity)
-            label = family if role == "trained" else None
-            left.plot(depth, value, style, marker="o", markersize=4, color=color, label=label)
+            profile = mean_profile(clean, quantity)
+            if profile is not None:
+                label = family if role == "trained" else None
+                left.plot(profile.depth, profile.mean, style, color=color, label=label)
         points = [
             (found[predictor].value, found[response].value)
             for result in members
@@ -88,18 +74,3 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _mean_profile(results: Sequence[TrialResult], quantity: str) -> tuple[list[float], list[float]]:
-    """Mean over trials by relative depth; only depths that all of them share are kept apart."""
-    at: dict[tuple[int, str], list[tuple[float, float]]] = {}
-    for result in results:
-        for row in result.rows:
-            if row.quantity == quantity and row.value == row.value:
-                key = (row.layer_index or 0, row.layer)
-                at.setdefault(key, []).append((row.relative_depth or 0.0, row.value))
-    means = [
-        (sum(d for d, _ in pairs) / len(pairs), sum(v for _, v in pairs) / len(pairs))
-        for _, pairs in sorted(at.items())
-    ]
-    return [depth for depth, _ in means], [value for _, value in means]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sweep.regression import Regression
 
 
+NUMERIC = {"trials", "configs", "peak", "at depth", "p", "to do", "sealed"}
+
+
 def print_result(result: SweepResult, console: Console) -> None:
     """The end of a run: families, regression, failures, times, where everything is."""
     results = result.results
@@ -66,26 +69,26 @@ def print_result(result: SweepResult, console: Console) -> None:
 
 
 def print_regression(regression: Regression, console: Console, full: bool = False) -> None:
-    """The first predictor in a table; with `full` every predictor and method."""
+    """A table for the first predictor, or with `full` for each, and the first in words."""
     if not regression.correlations:
         _say(console, f"no regression: {'; '.join(regression.skipped)}")
         return
-    first = regression.correlations[0].predictor
-    table = _table("scope", "predictor", "method", "value", "95% interval", "p", "trials", "confs")
-    for row in regression.correlations:
-        if full or row.predictor == first:
+    predictors = list(dict.fromkeys(row.predictor for row in regression.correlations))
+    for predictor in predictors if full else predictors[:1]:
+        _say(console, f"\n{predictor} against {regression.response}:")
+        table = _table("scope", "Pearson r", "p", "Spearman rho", "p", "trials", "configs")
+        rows = [row for row in regression.correlations if row.predictor == predictor]
+        for pearson, spearman in zip(rows[::2], rows[1::2], strict=True):
             table.add_row(
-                row.scope,
-                row.predictor,
-                row.method,
-                f"{row.value:+.3f}",
-                f"{row.low:+.3f} to {row.high:+.3f}",
-                f"{row.p_value:.2g}",
-                str(row.num_trials),
-                str(row.num_configurations),
+                pearson.scope,
+                f"{pearson.value:+.2f} [{pearson.low:+.2f}, {pearson.high:+.2f}]",
+                f"{pearson.p_value:.2g}",
+                f"{spearman.value:+.2f} [{spearman.low:+.2f}, {spearman.high:+.2f}]",
+                f"{spearman.p_value:.2g}",
+                str(pearson.num_trials),
+                str(pearson.num_configurations),
             )
-    _say(console, f"correlations with {regression.response}:")
-    console.print(table)
+        console.print(table)
     for sentence in headline(regression):
         _say(console, sentence)
 
@@ -145,10 +148,19 @@ def _description(path: Any) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     for column in columns:
-        numeric = column in ("trials", "peak", "at depth", "value", "p", "confs", "to do", "sealed")
-        table.add_column(column, justify="right" if numeric else "left")
+        numeric = column in (
+            "trials",
+            "peak",
+            "at depth",
+            "value",
+            "p",
+            "configs",
+            "to do",
+            "sealed",
+        )
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     return table
 
 
