@@ -55,11 +55,14 @@ def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
     >>> nearest_neighbors([[0.0], [1.0], [3.0]], k=2).indices.tolist()
     [[1, 2], [0, 2], [1, 0]]
     """
-    centered = _centered(points, k)
-    num_points = centered.shape[0]
+    exact = _as_matrix(points, k)
+    num_points = exact.shape[0]
     num_candidates = min(k + EXTRA_CANDIDATES, num_points - 1)
+    # Centered, an offset costs the products nothing; differences are taken before centering.
+    center = exact.mean(dim=0)
+    centered = exact - center
     squared_norms = (centered * centered).sum(dim=1)
-    slack = _product_error(squared_norms, centered.shape[1])
+    slack = _product_error(squared_norms, centered.shape[1], _shift_error(exact, center))
 
     distances = torch.empty((num_points, k), dtype=torch.float64)
     indices = torch.empty((num_points, k), dtype=torch.int64)
@@ -70,7 +73,7 @@ def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
         approximate.addmm_(centered[rows], centered.T, alpha=-2.0)
         approximate[torch.arange(len(rows)), rows] = torch.inf
         nominated = torch.topk(approximate, num_candidates, dim=1, largest=False)
-        distances[rows], indices[rows] = _rerank(centered, rows, nominated.indices, k)
+        distances[rows], indices[rows] = _rerank(exact, rows, nominated.indices, k)
 
         if num_candidates == num_points - 1:
             continue
@@ -80,12 +83,12 @@ def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
         for row in unsure:
             everyone = torch.arange(num_points)
             others = everyone[everyone != row][None, :]
-            distances[row], indices[row] = _rerank(centered, row[None], others, k)
+            distances[row], indices[row] = _rerank(exact, row[None], others, k)
     return Neighbors(distances.numpy(), indices.numpy(), num_redone)
 
 
-def _centered(points: ArrayLike | torch.Tensor, k: int) -> torch.Tensor:
-    """The points as an (N, D) float64 tensor around their mean, or an error with counts."""
+def _as_matrix(points: ArrayLike | torch.Tensor, k: int) -> torch.Tensor:
+    """The points as an (N, D) float64 tensor, or an error with counts."""
     raw: Any = points.detach() if isinstance(points, torch.Tensor) else np.asarray(points)
     tensor = torch.as_tensor(raw).to(torch.float64)
     num_points = tensor.shape[0] if tensor.ndim else 0
@@ -102,18 +105,25 @@ def _centered(points: ArrayLike | torch.Tensor, k: int) -> torch.Tensor:
             f"points must be finite, but {int((~finite).sum())} values in "
             f"{bad_points} of {num_points} points are NaN or infinite: drop or mend them"
         )
-    return tensor - tensor.mean(dim=0)
+    return tensor
 
 
-def _product_error(squared_norms: torch.Tensor, num_units: int) -> torch.Tensor:
-    """(N,) bound on the rounding error of a squared distance in product form, per row.
+def _shift_error(points: torch.Tensor, center: torch.Tensor) -> float:
+    """How far rounding may move any point when the center is subtracted."""
+    unit = torch.finfo(torch.float64).eps
+    return unit * float(points.norm(dim=1).max() + center.norm())
+
+
+def _product_error(squared_norms: torch.Tensor, num_units: int, shift: float) -> torch.Tensor:
+    """(N,) bound on the error of a squared distance in product form, per row.
 
     Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1: a dot
-    product of D terms is off by at most D u |a||b| / (1 - D u), u the unit roundoff.
+    product of D terms is off by at most D u |a||b| / (1 - D u), u the unit roundoff. Both
+    ends of a distance may have been moved by `shift` before.
     """
     gamma = (num_units + 8) * torch.finfo(torch.float64).eps
-    norms = squared_norms.sqrt()
-    return gamma * (norms + norms.max()) ** 2
+    reach = squared_norms.sqrt() + squared_norms.max().sqrt()
+    return gamma * reach**2 + 4 * shift * (reach + shift)
 
 
 def _rerank(

@@ -5,6 +5,7 @@ Legend: N points, m uncensored points.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -137,7 +138,7 @@ def _fit_likelihood(
     dimension = (m - 1) / total
     return (
         dimension,
-        dimension / np.sqrt(m - 2),
+        dimension / math.sqrt(m - 2),
         float(chi2.ppf(tail, 2 * m)) / (2 * total),
         float(chi2.ppf(1 - tail, 2 * m)) / (2 * total),
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from estimators import ESTIMATORS
 from sweep.data import DATASETS
@@ -22,9 +23,10 @@ class Section(BaseModel):
 
 
 def known_name(what: str, name: str, known: Any) -> str:
-    """`name` if it is one of `known`, else a ValueError that lists them."""
+    """`name` if it is one of `known`, else an error that `sweepfile` puts into words."""
     if name not in known:
-        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(sorted(known))}")
+        context = {"what": what, "name": name, "known": sorted(known)}
+        raise PydanticCustomError("unknown_name", "unknown {what} {name}", context)
     return name
 
 
@@ -130,19 +132,19 @@ class MeasureConfig(Section):
     )
 
 
+EstimatorName = Annotated[
+    str, AfterValidator(lambda name: known_name("estimator", name, ESTIMATORS))
+]
+
+
 class IntrinsicConfig(Section):
     """Nonlinear intrinsic dimension of each layer."""
 
-    estimators: list[str] = Field(
+    estimators: list[EstimatorName] = Field(
         default=["twonn", "twonn_linear"],
         min_length=1,
         description="see `idsweep list estimators`; the first is the main one",
     )
-
-    @field_validator("estimators")
-    @classmethod
-    def _known(cls, names: list[str]) -> list[str]:
-        return [known_name("estimator", name, ESTIMATORS) for name in names]
 
 
 class LinearConfig(Section):
@@ -164,10 +166,11 @@ class RegressionConfig(Section):
     """What is asked across models."""
 
     response: str = Field(default="test_accuracy", description="any scalar of a trial")
-    predictors: list[str] = Field(
-        default=["id_last_hidden/twonn", "pc_id_last_hidden", "id_peak/twonn"],
+    predictors: list[str] | None = Field(
+        default=None,
         min_length=1,
-        description="scalars of a trial, each set against the response",
+        description="scalars of a trial, each set against the response; null takes the last "
+        "hidden layer's value of every quantity, and the peak of the first",
     )
     resamples: int = Field(
         default=2000, ge=100, le=100000, description="bootstrap draws, and permutations"

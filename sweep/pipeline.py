@@ -32,6 +32,7 @@ from sweep.results import (
     load_trial,
     plan_trials,
     scalars,
+    settle_regression,
     trials_table,
     write_plan,
 )
@@ -74,6 +75,7 @@ def run_sweep(
     """
     clock = Clock()
     config = sweep.config
+    settle_regression(config)  # a misspelt predictor is told now, not after days of training
     cluster.check(config)
     claim_storage(storage)
     from sweep.data.partitions import prepare_data
@@ -91,7 +93,9 @@ def run_sweep(
         clock.mark("tracked")
         results = load_results(storage, config.name)
         progress.note("regressing and writing the report")
-        regression, _ = _regress(results, uri)
+        regression, source = _regress(results, uri)
+        if uri is not None and not source.startswith("MLflow"):
+            progress.note(f"regression: from {source}")
         page = write_report(results, regression, failures, tracking.tracker)
         clock.mark("reported")
         shutil.rmtree(work.sweep_paths.tune, ignore_errors=True)
@@ -114,6 +118,7 @@ class Plan:
 
 def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     """What `run_sweep` would do, found out without writing anything."""
+    settle_regression(config)
     trials, data = plan_trials(config, storage)
     if data is None:
         return Plan(trials, 0, 0, False)
@@ -200,7 +205,7 @@ def _regress(results: SweepResults, uri: str | None) -> tuple[Regression | None,
     if not trained:
         return None, source
     axes = varied_keys(results.trials)
-    return regress(table, axes, results.work.config.regression), source
+    return regress(table, axes, settle_regression(results.work.config)), source
 
 
 def _train_and_measure(

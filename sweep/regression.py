@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from sweep.config import RegressionConfig
 from sweep.correlation import ClusteredSample, Method, correlate
-from sweep.errors import UserError
 
 SEED = "training.seed"
 FAMILY = "model.name"
@@ -71,26 +70,22 @@ def regress(table: pd.DataFrame, axes: Sequence[str], config: RegressionConfig) 
     """Correlate each predictor with the response: over all, by family, along each axis.
 
     table: one line a trial, as `results.trials_table` makes it; untrained networks are
-        left out. axes: the keys that the sweep varies.
+        left out. axes: the keys that the sweep varies. config: with its predictors named.
 
     Trials that share a configuration and differ in the seed are not independent: points
     are trials, but what is resampled and permuted is whole configurations. Along an axis,
     both variables are centered within the groups of trials that agree in everything
     else, and resampling stays within the groups.
-
-    Raises UserError if the response or a predictor is no scalar of the table.
     """
     trained = table[table["role"] == "trained"] if len(table) else table
-    for name in (config.response, *config.predictors):
-        if name not in trained:
-            raise UserError(
-                f"regression: no trial has {name!r}; there is: "
-                + ", ".join(sorted(_numeric_columns(trained)))
-            )
     axes = [axis for axis in axes if axis in trained]
     correlations: list[Correlation] = []
     skipped: list[str] = []
-    for predictor in config.predictors:
+    for predictor in config.predictors or []:
+        missing = [name for name in (predictor, config.response) if name not in trained]
+        if missing:
+            skipped.append(f"{predictor}: no trial has {' and '.join(missing)}")
+            continue
         for scope, part, fixed in _scopes(trained, axes):
             part = part.dropna(subset=[predictor, config.response])
             try:
@@ -171,7 +166,3 @@ def _numbered(part: pd.DataFrame, keys: list[str]) -> NDArray[np.int64]:
     if not keys:
         return np.zeros(len(part), np.int64)
     return np.asarray(part.groupby(keys, sort=True, dropna=False).ngroup(), np.int64)
-
-
-def _numeric_columns(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table if pd.api.types.is_numeric_dtype(table[name])]

@@ -5,6 +5,7 @@ Knows rows, never an analysis by name.
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -15,16 +16,20 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from sweep.config import SweepConfig, TrialConfig
+from sweep.config import RegressionConfig, SweepConfig, TrialConfig
 from sweep.data.partitions import ImageData, prepared_data
 from sweep.errors import UserError
 from sweep.measurement import Measurement, last_hidden, to_table
+from sweep.measuring import make_analyses
 from sweep.measuring.measure import is_measured, read_measurements
 from sweep.paths import Storage
 from sweep.sealing import write_file
 from sweep.space import Trial, flatten, make_trials
 from sweep.training.trainer import Record, is_trained, read_history
 from sweep.work import Work
+
+# What `scalars` makes of a quantity that is measured per layer.
+SUMMARIES = ("last_hidden", "peak", "peak_depth")
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,31 @@ def scalar_name(quantity: str, summary: str) -> str:
     """From "id/twonn" and "peak" to "id_peak/twonn"."""
     head, slash, tail = quantity.partition("/")
     return f"{head}_{summary}{slash}{tail}"
+
+
+def settle_regression(config: SweepConfig) -> RegressionConfig:
+    """The sweep's regression with its predictors named, each a scalar that will be measured.
+
+    Raises UserError with the nearest name if the response or a predictor is none.
+    """
+    analyses = make_analyses(config.analyses)
+    quantities = [name for analysis in analyses for name in analysis.layer_quantities]
+    known = [name for analysis in analyses for name in analysis.network_quantities]
+    known += [scalar_name(name, summary) for name in quantities for summary in SUMMARIES]
+    regression = config.regression
+    predictors = regression.predictors
+    if predictors is None:
+        predictors = [scalar_name(name, "last_hidden") for name in quantities]
+        predictors += [scalar_name(name, "peak") for name in quantities[:1]]
+    for key, name in [("response", regression.response), *(("predictors", p) for p in predictors)]:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(
+                f"regression.{key}: this sweep measures no {name!r}; {hint}"
+                f"allowed: {', '.join(known)}"
+            )
+    return regression.model_copy(update={"predictors": predictors})
 
 
 def trial_parameters(trial: Trial) -> dict[str, Any]:

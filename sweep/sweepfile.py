@@ -68,6 +68,7 @@ class _Reader:
         self.set_by: dict[Place, str] = {}
         try:
             self.node = yaml.compose(text, Loader=yaml.SafeLoader)
+            _refuse_twins(self.node, origin)
             self.raw = yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -230,13 +231,15 @@ def _sentence(detail: Any, model: type[BaseModel], place: Place) -> str:
         return f"unknown key; {_nearest(str(place[-1]), names)}"
     if kind == "missing":
         return "is required"
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        known = message.partition("known: ")[2].split(", ")
-        close = difflib.get_close_matches(str(given).rpartition("'")[0] or str(given), known, 1)
-        name = str(given) if isinstance(given, str) else ""
-        close = close or difflib.get_close_matches(name, known, 1)
-        return message + (f"; did you mean {close[0]!r}?" if close else "")
+    if kind == "unknown_name":
+        context = detail["ctx"]
+        return f"unknown {context['what']} {given!r}; {_nearest(str(given), context['known'])}"
+    if kind == "too_short":
+        return f"must hold at least {detail['ctx']['min_length']} value, but got {given!r}"
+    if kind == "model_type":
+        keys = ", ".join(_keys_at(model, place))
+        return f"must be a mapping of keys, but got {given!r}; allowed: {keys}"
+    message = str(detail["msg"])
     return f"{message[0].lower()}{message[1:]}, but got {given!r}"
 
 
@@ -252,9 +255,28 @@ def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
 
 def _nearest(name: str, known: Any) -> str:
     names = list(known)
-    close = difflib.get_close_matches(name, names, 1)
+    folded = {candidate.lower(): candidate for candidate in names}
+    close = [folded[match] for match in difflib.get_close_matches(name.lower(), folded, 1)]
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"{hint}allowed: {', '.join(names)}"
+
+
+def _refuse_twins(node: Any, origin: str) -> None:
+    """YAML silently takes the last of two equal keys."""
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                first = seen[key.value]
+                raise UserError(
+                    f"{origin}:{line}: key {key.value!r} stands already in line {first}"
+                )
+            seen[key.value] = line
+    if isinstance(node, yaml.CollectionNode):
+        for child in node.value:
+            for part in child if isinstance(child, tuple) else (child,):
+                _refuse_twins(part, origin)
 
 
 def _child(node: Any, part: str | int) -> tuple[Any, Any] | None:

@@ -23,6 +23,15 @@ class AccuracyAnalysis:
 
     name = "accuracy"
     settings: Mapping[str, Any] = {}
+    layer_quantities: tuple[str, ...] = ()
+    network_quantities: tuple[str, ...] = (
+        "train_accuracy",
+        "train_error",
+        "train_loss",
+        "test_accuracy",
+        "test_error",
+        "test_loss",
+    )
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         data, training = checkpoint.data, checkpoint.trial.config.training

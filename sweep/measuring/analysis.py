@@ -20,5 +20,13 @@ class Analysis(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """JSON values that fix the rows of a given checkpoint and sample of images."""
 
+    @property
+    def layer_quantities(self) -> tuple[str, ...]:
+        """Quantities it measures per layer, the main one first."""
+
+    @property
+    def network_quantities(self) -> tuple[str, ...]:
+        """Quantities it measures once per network."""
+
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         """The rows, in an order that depends on nothing but the network's layers."""

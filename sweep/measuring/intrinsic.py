@@ -20,10 +20,12 @@ class IntrinsicAnalysis:
     """
 
     name = "intrinsic"
+    network_quantities: tuple[str, ...] = ()
 
     def __init__(self, config: IntrinsicConfig) -> None:
         self.estimators = [ESTIMATORS[name] for name in config.estimators]
         self.settings: Mapping[str, Any] = config.model_dump()
+        self.layer_quantities = tuple(f"id/{name}" for name in config.estimators)
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         k = max(estimator.num_neighbors for estimator in self.estimators)

@@ -16,6 +16,8 @@ class LinearAnalysis:
     """Dimensions that one covariance spectrum gives; N - 1 bounds them all, and is told."""
 
     name = "linear"
+    layer_quantities: tuple[str, ...] = ("pc_id", "participation_ratio")
+    network_quantities: tuple[str, ...] = ()
 
     def __init__(self, config: LinearConfig) -> None:
         self.share = config.variance_share
@@ -25,7 +27,7 @@ class LinearAnalysis:
         for layer in checkpoint.layers:
             points = checkpoint.activations.points(layer)
             settings: dict[str, Any] = dict(checkpoint.sampling)
-            values = {"pc_id": math.nan, "participation_ratio": math.nan}
+            values = dict.fromkeys(self.layer_quantities, math.nan)
             try:
                 spectrum = covariance_spectrum(points)
                 values["pc_id"] = float(pc_dimension(spectrum, self.share))

@@ -14,6 +14,8 @@ class NetworkAnalysis:
 
     name = "network"
     settings: Mapping[str, Any] = {}
+    layer_quantities: tuple[str, ...] = ()
+    network_quantities: tuple[str, ...] = ("num_parameters",)
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         parameters = sum(p.numel() for p in checkpoint.network.parameters() if p.requires_grad)

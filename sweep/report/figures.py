@@ -97,7 +97,7 @@ def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure
                         for noise in members[NOISE]
                     ],
                     "size": 9,
-                    "line": {"width": 1.5},
+                    "line": {"width": 1.5, "color": COLORS[number % len(COLORS)]},
                     "opacity": 0.85,
                 },
             }
@@ -194,10 +194,10 @@ def _fit(x: Any, y: Any) -> list[Any]:
 
 def _layout(x: str, y: str) -> dict[str, Any]:
     return {
-        "margin": {"l": 55, "r": 12, "t": 36, "b": 48},
-        "xaxis": {"title": {"text": x}, "zeroline": False},
+        "margin": {"l": 55, "r": 12, "t": 36, "b": 90},
+        "xaxis": {"title": {"text": x, "standoff": 4}, "zeroline": False},
         "yaxis": {"title": {"text": y}, "zeroline": False},
-        "legend": {"orientation": "h", "y": -0.22},
+        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
         "hovermode": "closest",
     }
 

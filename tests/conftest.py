@@ -1,0 +1,45 @@
+"""Shared by the tests: tiny sweeps, and one that has been run."""
+
+import pytest
+
+from sweep.execution import LocalProcess
+from sweep.paths import claim_storage, open_storage
+from sweep.pipeline import run_sweep
+from sweep.progress import SilentProgress
+from sweep.sweepfile import load_sweep
+
+TINY = """
+name: tiny
+description: Two families, two widths, two noise levels, two seeds.
+training: {epochs: 1, batch_size: 256}
+measure: {num_samples: 100}
+regression: {resamples: 200}
+space:
+  - model.name: {grid: [mlp, cnn]}
+    model.width: {grid: [4, 8]}
+    model.depth: 1
+    training.label_noise: {grid: [0, 1]}
+    training.seed: {grid: [0, 1]}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sweeps") / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished(tiny_file, tmp_path_factory):
+    """The tiny sweep run whole in this process, with MLflow on SQLite. Don't change it."""
+    storage = open_storage(tmp_path_factory.mktemp("finished") / "storage", create=True)
+    return run_sweep(load_sweep(tiny_file), storage, LocalProcess(), SilentProgress())
+
+
+@pytest.fixture
+def storage(tmp_path):
+    """An empty storage."""
+    folder = open_storage(tmp_path / "storage", create=True)
+    claim_storage(folder)
+    return folder

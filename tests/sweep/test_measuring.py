@@ -1,0 +1,143 @@
+"""Every analysis keeps the contract; what it says is what its source says."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from estimators import TwoNN, covariance_spectrum, nearest_neighbors, pc_dimension
+from sweep.config import SweepConfig
+from sweep.data.partitions import prepare_data
+from sweep.measurement import to_table
+from sweep.measuring import ANALYSES, make_analyses
+from sweep.measuring.checkpoint import Checkpoint
+from sweep.measuring.measure import is_measured, measure_trial, read_measurements
+from sweep.models.catalog import build_model
+from sweep.space import make_trials
+from sweep.training.trainer import train_trial
+
+CONFIG = SweepConfig.model_validate(
+    {"name": "m", "training": {"epochs": 1}, "measure": {"num_samples": 200}}
+)
+
+
+@pytest.fixture
+def checkpoint(storage):
+    data = prepare_data(CONFIG.data, storage)
+    trial = make_trials(CONFIG, data.digest)[-1]
+    network = build_model(trial.config.model, data, seed=0).eval()
+    return Checkpoint(trial, network, data, CONFIG.measure)
+
+
+@pytest.fixture(params=[analysis.name for analysis in make_analyses(CONFIG.analyses)])
+def analysis(request):
+    return {a.name: a for a in make_analyses(CONFIG.analyses)}[request.param]
+
+
+class TestAnalysis:
+    def test_rows_speak_of_this_checkpoint(self, analysis, checkpoint):
+        rows = list(analysis.measure(checkpoint))
+        assert rows
+        for row in rows:
+            assert (row.trial, row.checkpoint) == (checkpoint.trial.key, 1.0)
+            assert row.analysis == analysis.name
+            assert math.isfinite(row.value)
+            json.dumps(dict(row.settings))
+            if row.low is not None:
+                assert row.low <= row.value <= row.high
+
+    def test_measures_what_it_declares(self, analysis, checkpoint):
+        rows = [row for row in analysis.measure(checkpoint) if row.quantity != "last_hidden"]
+        layered = {row.quantity for row in rows if row.layer_index is not None}
+        plain = {row.quantity for row in rows if row.layer_index is None}
+        assert layered == set(analysis.layer_quantities)
+        assert plain == set(analysis.network_quantities)
+        for quantity in layered:
+            indices = [row.layer_index for row in rows if row.quantity == quantity]
+            assert indices == [layer.index for layer in checkpoint.layers]
+
+    def test_repeats_itself_to_the_bit(self, analysis, checkpoint):
+        again = Checkpoint(checkpoint.trial, checkpoint.network, checkpoint.data, checkpoint.config)
+        assert to_table(analysis.measure(checkpoint)) == to_table(analysis.measure(again))
+
+    def test_settings_are_json(self, analysis, checkpoint):
+        assert json.loads(json.dumps(dict(analysis.settings))) == dict(analysis.settings)
+
+
+def test_every_section_of_analyses_has_its_analysis():
+    assert set(ANALYSES) == set(type(CONFIG.analyses).model_fields)
+
+
+def test_values_are_those_of_the_estimators(checkpoint):
+    rows = {
+        (row.quantity, row.layer): row
+        for analysis in make_analyses(CONFIG.analyses)
+        for row in analysis.measure(checkpoint)
+    }
+    for layer in checkpoint.layers:
+        points = checkpoint.activations.points(layer)
+        expected = TwoNN().estimate(nearest_neighbors(points, 2))
+        row = rows["id/twonn", layer.name]
+        assert (row.value, row.low, row.high) == (expected.dimension, expected.low, expected.high)
+        assert row.num_samples == 200
+        assert row.embedding_dimension == points.shape[1]
+        assert row.settings["samples_digest"] == checkpoint.sampling["samples_digest"]
+        assert rows["pc_id", layer.name].value == pc_dimension(covariance_spectrum(points), 0.9)
+
+
+def test_samples_are_drawn_once_for_all_trials(checkpoint):
+    rows = checkpoint.sample_rows
+    assert len(set(rows.tolist())) == 200
+    np.testing.assert_array_equal(rows, np.sort(rows))
+    np.testing.assert_array_equal(checkpoint.samples.ids, checkpoint.data.split("train").ids[rows])
+
+
+def test_a_collapsed_layer_has_a_row_with_the_reason(checkpoint):
+    with torch.no_grad():
+        checkpoint.network.head.weight.zero_()
+    rows = [row for a in make_analyses(CONFIG.analyses) for row in a.measure(checkpoint)]
+    dead = [row for row in rows if row.layer == "head" and row.analysis in ANALYSES]
+    assert {row.quantity for row in dead} == {
+        "id/twonn", "id/twonn_linear", "pc_id", "participation_ratio"
+    }  # fmt: skip
+    for row in dead:
+        assert math.isnan(row.value)
+        assert "200 points" in row.settings["error"]
+
+
+def test_an_analysis_added_later_leaves_the_others_sealed(storage):
+    less = CONFIG.model_copy(
+        update={"analyses": CONFIG.analyses.model_copy(update={"linear": None})}
+    )
+    data = prepare_data(CONFIG.data, storage)
+    trial = make_trials(CONFIG, data.digest)[-1]
+    paths = storage.sweep("m").trial(trial.key)
+    train_trial(trial, data, paths)
+    measure_trial(less, trial, data, paths)
+    assert is_measured(less, trial, paths)
+    assert not is_measured(CONFIG, trial, paths)
+    sealed = {path: path.stat().st_mtime_ns for path in paths.folder.rglob("rows.parquet")}
+    measure_trial(CONFIG, trial, data, paths)
+    assert is_measured(CONFIG, trial, paths)
+    assert {path: path.stat().st_mtime_ns for path in sealed} == sealed
+    assert len(read_measurements(CONFIG, trial, paths)) > len(read_measurements(less, trial, paths))
+
+
+def test_accuracy_is_counted_on_the_labels_trained_on(storage):
+    noisy = CONFIG.model_copy(
+        update={"training": CONFIG.training.model_copy(update={"label_noise": 1.0})}
+    )
+    data = prepare_data(noisy.data, storage)
+    trial = make_trials(noisy, data.digest)[-1]
+    network = build_model(trial.config.model, data, seed=0).eval()
+    checkpoint = Checkpoint(trial, network, data, noisy.measure)
+    accuracy = {a.name: a for a in make_analyses(noisy.analyses)}["accuracy"]
+    rows = {row.quantity: row for row in accuracy.measure(checkpoint)}
+    for split in ("train", "test"):
+        right, wrong = rows[f"{split}_accuracy"], rows[f"{split}_error"]
+        assert right.num_samples == data.counts[split]
+        assert right.value + wrong.value == pytest.approx(1)
+        assert right.low + wrong.high == pytest.approx(1)
+        assert 0 <= right.low < right.high <= 1

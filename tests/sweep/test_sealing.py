@@ -1,0 +1,83 @@
+"""Sealed or absent, whatever happens in between."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.errors import SealError
+from sweep.sealing import (
+    content_key,
+    is_sealed,
+    read_manifest,
+    remove_unfinished,
+    seal,
+    write_file,
+)
+
+
+def test_seals_whole_with_its_facts(tmp_path):
+    with seal(tmp_path / "a" / "out", color="red") as folder:
+        (folder / "x.bin").write_bytes(b"123")
+        assert not is_sealed(tmp_path / "a" / "out")
+    manifest = read_manifest(tmp_path / "a" / "out")
+    assert manifest["color"] == "red"
+    assert manifest["files"]["x.bin"]["bytes"] == 3
+
+
+def test_an_exception_leaves_nothing(tmp_path):
+    def break_off():
+        with seal(tmp_path / "out") as folder:
+            (folder / "x").write_text("half")
+            raise RuntimeError("broken off")
+
+    with pytest.raises(RuntimeError, match="broken off"):
+        break_off()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_sealed_never_changes(tmp_path):
+    with seal(tmp_path / "out") as slow:
+        (slow / "x").write_text("slow")
+        with seal(tmp_path / "out") as fast:
+            (fast / "x").write_text("fast")
+    assert (tmp_path / "out" / "x").read_text() == "fast"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_shortened_file_is_told(tmp_path):
+    with seal(tmp_path / "out") as folder:
+        (folder / "x").write_text("whole")
+    (tmp_path / "out" / "x").write_text("wh")
+    with pytest.raises(SealError, match="must have 5 bytes, but has 2"):
+        read_manifest(tmp_path / "out")
+
+
+def test_a_killed_writer_leaves_only_what_is_swept(tmp_path):
+    (tmp_path / "trials" / ".writing-out-1234").mkdir(parents=True)
+    (tmp_path / ".writing-report-1").write_text("half")
+    assert remove_unfinished(tmp_path) == 2
+    assert list(tmp_path.rglob(".writing-*")) == []
+
+
+def test_write_file_replaces_whole(tmp_path):
+    write_file(tmp_path / "deep" / "x", "one")
+    write_file(tmp_path / "deep" / "x", b"two")
+    assert (tmp_path / "deep" / "x").read_bytes() == b"two"
+    assert len(list((tmp_path / "deep").iterdir())) == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), JSON, max_size=4))
+def test_a_key_depends_on_content_alone(content):
+    reordered = dict(reversed(list(content.items())))
+    assert content_key(content) == content_key(reordered)
+    assert content_key(content) == content_key(json.loads(json.dumps(content)))
+    assert content_key(content) != content_key({**content, "one more": 1})

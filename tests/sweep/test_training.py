@@ -1,0 +1,112 @@
+"""Training one network: it learns, it repeats, it fails with a reason."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.config import SweepConfig
+from sweep.data.partitions import prepare_data
+from sweep.errors import TrialFailure
+from sweep.sealing import file_digest
+from sweep.space import make_trials
+from sweep.training.labels import corrupt_labels
+from sweep.training.trainer import (
+    WEIGHTS,
+    is_trained,
+    load_checkpoint,
+    read_history,
+    train_trial,
+)
+
+LABELS = np.random.default_rng(0).integers(0, 10, 1000)
+
+
+@given(st.floats(0, 1))
+def test_noise_touches_its_share_and_no_more(fraction):
+    noisy = corrupt_labels(LABELS, fraction, 10, seed=3)
+    assert (noisy != LABELS).sum() <= round(fraction * 1000)
+    assert set(noisy) <= set(range(10))
+
+
+def test_noise_is_uniform_over_classes_and_nested_in_the_fraction():
+    half, full = (corrupt_labels(LABELS, fraction, 10, seed=3) for fraction in (0.5, 1.0))
+    # A drawn label is the true one in a tenth of the cases.
+    assert (full != LABELS).mean() == pytest.approx(0.9, abs=0.03)
+    assert (half != LABELS).mean() == pytest.approx(0.45, abs=0.03)
+    np.testing.assert_array_equal(half[half != LABELS], full[half != LABELS])
+    assert (corrupt_labels(LABELS, 1.0, 10, seed=4) != full).any()
+
+
+@pytest.fixture
+def make(storage):
+    """Makes a trial of the given settings; returns it with data and paths."""
+
+    def make_one(folder="s", **sections):
+        config = SweepConfig.model_validate({"name": folder, **sections})
+        data = prepare_data(config.data, storage)
+        trial = make_trials(config, data.digest)[-1]
+        return trial, data, storage.sweep(folder).trial(trial.key)
+
+    return make_one
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_learns_the_digits(make, name, optimizer):
+    rate = {"adamw": 3e-3, "sgd": 0.05}[optimizer]
+    training = {"epochs": 6, "optimizer": optimizer, "learning_rate": rate}
+    history = train_trial(*make(model={"name": name}, training=training))
+    assert [record["epoch"] for record in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["test_accuracy"] > 0.85
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    rates = [record["learning_rate"] for record in history]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_a_result_does_not_depend_on_what_ran_before_it(make):
+    sections = {"model": {"name": "resnet", "width": 4, "depth": 1}, "training": {"epochs": 2}}
+    train_trial(*make("fresh", **sections))
+    other = {"name": "mlp"}
+    train_trial(*make("between", model=other, training={"epochs": 1, "label_noise": 1, "seed": 9}))
+    torch.manual_seed(1234)
+    torch.rand(17)
+    train_trial(*make("after", **sections))
+    digests = {
+        file_digest(paths.checkpoint(trial.epoch) / WEIGHTS)
+        for trial, _, paths in (make("fresh", **sections), make("after", **sections))
+    }
+    assert len(digests) == 1
+
+
+def test_checkpoint_comes_back_whole(make):
+    trial, data, paths = make(training={"epochs": 1})
+    assert not is_trained(trial, paths)
+    history = train_trial(trial, data, paths)
+    assert is_trained(trial, paths)
+    assert read_history(paths.checkpoint(trial.epoch)) == history
+    network = load_checkpoint(trial, data, paths)
+    assert not network.training
+    test = data.split("test")
+    with torch.no_grad():
+        predicted = network(torch.from_numpy(test.images.copy())).argmax(dim=1).numpy()
+    assert (predicted == test.labels).mean() == history[-1]["test_accuracy"]
+
+
+def test_untrained_is_the_initialization_of_the_trained(make):
+    from sweep.models.catalog import build_model
+
+    trial, data, paths = make(training={"epochs": 0})
+    assert train_trial(trial, data, paths) == []
+    saved = load_checkpoint(trial, data, paths).state_dict()
+    fresh = build_model(trial.config.model, data, trial.config.training.seed).state_dict()
+    assert all(torch.equal(saved[key], fresh[key]) for key in fresh)
+
+
+def test_a_loss_that_diverges_fails_with_the_reason(make):
+    training = {"epochs": 2, "learning_rate": 1e30, "optimizer": "sgd"}
+    trial, data, paths = make(training=training)
+    with pytest.raises(TrialFailure, match=r"not finite in epoch 1 .*learning_rate 1e\+30"):
+        train_trial(trial, data, paths)
+    assert not is_trained(trial, paths)
