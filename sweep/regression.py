@@ -25,7 +25,7 @@ class Correlation:
 
     scope: "all trials", "family cnn", or "along training.label_noise", where all else is
         held fixed. method: "pearson" or "spearman".
-    value, low, high: the coefficient and its 95% bootstrap interval (percentile).
+    value, low, high: the coefficient and its 95% bootstrap interval.
     p_value: two-sided, by permutation.
     slope: change of the response per unit of the predictor (least squares); pearson only.
     num_trials, num_configurations: a configuration is all trials that differ in nothing

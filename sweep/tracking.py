@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
+
 from sweep.errors import UserError
 from sweep.measurement import Measurement, write_rows
 from sweep.paths import Storage
@@ -141,13 +143,12 @@ class MlflowTracker:
             path = Path(folder) / "regression.json"
             path.write_text(json.dumps(regression.to_json(), indent=1) + "\n")
             self._client.log_artifact(run_id, str(path))
+            path = Path(folder) / "regression.csv"
+            pd.DataFrame([vars(row) for row in regression.correlations]).to_csv(path, index=False)
+            self._client.log_artifact(run_id, str(path))
             for file_name, figure in figures.items():
                 figure.savefig(Path(folder) / file_name, dpi=120)
                 self._client.log_artifact(run_id, str(Path(folder) / file_name))
-        records = [vars(row) for row in regression.correlations]
-        columns = {name: [record[name] for record in records] for name in (records or [{}])[0]}
-        if columns:
-            self._client.log_table(run_id, columns, "regression-table.json")
         self._client.set_tag(run_id, TAG + "rows", digest)
         self._finish(run_id, timestamp)
 

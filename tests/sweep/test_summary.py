@@ -1,0 +1,63 @@
+"""A few lines that say what came out, and take no side."""
+
+import pytest
+
+from sweep.regression import Correlation
+from sweep.results import scalars
+from sweep.summary import headline, main_quantity, read_correlation, summarize_families
+
+
+def correlation(value, low, high):
+    return Correlation(
+        "id", "accuracy", "all trials", "pearson", value, low, high, 0.01, 1.0, 9, 9, 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (correlation(0.8, 0.5, 0.9), "higher id goes with higher accuracy"),
+        (correlation(-0.8, -0.9, -0.5), "higher id goes with lower accuracy"),
+        (correlation(-0.8, -0.9, 0.1), "no clear relation"),
+        (correlation(0.1, float("nan"), float("nan")), "no clear relation"),
+    ],
+)
+def test_reads_the_sign_only_where_the_interval_has_one(row, said):
+    assert said in read_correlation(row)
+
+
+def test_families_are_summed_by_variant(finished):
+    results = finished.results.results
+    lines = summarize_families(results)
+    assert [(line.family, line.variant) for line in lines] == [
+        (family, variant)
+        for family in ("cnn", "mlp")
+        for variant in ("true labels", "label noise 1", "untrained")
+    ]
+    assert main_quantity(results) == "id/twonn"
+    clean = [
+        scalars(r.rows)
+        for r in results
+        if r.trial.config.model.name == "cnn"
+        and r.trial.role == "trained"
+        and r.trial.config.training.label_noise == 0
+    ]
+    line = lines[0]
+    assert line.num_trials == len(clean) == 4
+    values = [found["id_last_hidden/twonn"].value for found in clean]
+    assert line.last_hidden.value == pytest.approx(sum(values) / 4)
+    assert line.last_hidden.low < line.last_hidden.value < line.last_hidden.high
+
+
+def test_headline_is_the_first_predictor_overall_and_along_axes(finished):
+    sentences = headline(finished.regression)
+    assert sentences[0].startswith("all trials: ")
+    assert [s.partition(":")[0] for s in sentences[1:]] == [
+        "along model.width",
+        "along training.label_noise",
+    ]
+
+
+def test_nothing_measured_gives_no_lines():
+    assert summarize_families([]) == []
+    assert main_quantity([]) is None

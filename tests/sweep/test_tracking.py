@@ -1,0 +1,156 @@
+"""MLflow shows what is sealed: once, whole, and again if it was away. Real MLflow on SQLite."""
+
+import socket
+
+import pytest
+
+from sweep.errors import UserError
+from sweep.execution import LocalProcess
+from sweep.paths import open_storage
+from sweep.pipeline import run_sweep, track_sweep
+from sweep.progress import PlainProgress, SilentProgress
+from sweep.regression import regress
+from sweep.results import load_results, scalars, settle_regression, trials_table
+from sweep.space import varied_keys
+from sweep.sweepfile import load_sweep
+from sweep.tracking import connect, hide_password, read_trials, search_runs
+
+
+def everything(uri, experiment="tiny"):
+    """All that MLflow holds of an experiment, as plain values."""
+    client = connect(uri)
+    found = client.get_experiment_by_name(experiment)
+    runs = search_runs(client, found.experiment_id)
+    return {
+        run.info.run_id: (
+            run.info.run_name,
+            run.info.status,
+            run.info.start_time,
+            run.info.end_time,
+            run.data.params,
+            {key: value for key, value in run.data.tags.items() if "mlflow" not in key},
+            {
+                key: [
+                    (m.step, m.timestamp, m.value)
+                    for m in client.get_metric_history(run.info.run_id, key)
+                ]
+                for key in run.data.metrics
+            },
+            sorted(file.path for file in client.list_artifacts(run.info.run_id)),
+        )
+        for run in runs
+    }
+
+
+@pytest.fixture
+def own_copy(finished, tmp_path):
+    """The finished sweep in a storage of its own, tracked into a fresh store."""
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(
+        finished.results.work.storage.folder, folder, ignore=shutil.ignore_patterns("mlflow*")
+    )
+    storage = open_storage(folder, create=False)
+    return storage, track_sweep(storage, "tiny", None, SilentProgress())
+
+
+def test_a_run_holds_profile_history_scalars_and_artifacts(finished):
+    uri = finished.tracking_uri
+    runs = {name: rest for name, *rest in everything(uri).values()}
+    result = next(r for r in finished.results.results if r.trial.role == "trained")
+    status, _, _, params, tags, metrics, artifacts = runs[result.trial.name]
+    assert status == "FINISHED"
+    assert tags["idsweep.trial"] == result.trial.key
+    assert tags["idsweep.role"] == "trained"
+    assert params["model.width"] == str(result.trial.config.model.width)
+    profile = [(r.layer_index, r.value) for r in result.rows if r.quantity == "id/twonn"]
+    assert [(step, value) for step, _, value in metrics["id/twonn"]] == profile
+    depths = [(r.layer_index, r.relative_depth) for r in result.rows if r.quantity == "id/twonn"]
+    assert [(step, value) for step, _, value in metrics["relative_depth"]] == depths
+    assert [value for *_, value in metrics["history/train_loss"]] == [
+        record["train_loss"] for record in result.history
+    ]
+    for name, scalar in scalars(result.rows).items():
+        assert [value for *_, value in metrics[name]] == [scalar.value]
+    assert artifacts == ["measurements.parquet", "profile.png"]
+
+
+def test_sweep_and_regression_are_runs_of_their_own(finished):
+    runs = list(everything(finished.tracking_uri).values())
+    assert len(runs) == 24 + 2
+    roles = {tags["idsweep.role"]: artifacts for *_, tags, _, artifacts in runs}
+    assert roles["sweep"] == ["report.html", "sweep.yaml"]
+    assert set(roles["regression"]) == {"overview.png", "regression.csv", "regression.json"}
+
+
+def test_tracking_twice_changes_nothing(own_copy):
+    storage, uri = own_copy
+    before = everything(uri)
+    track_sweep(storage, "tiny", None, SilentProgress())
+    assert everything(uri) == before
+
+
+def test_a_run_broken_off_is_completed_and_a_deleted_one_comes_back_once(own_copy):
+    storage, uri = own_copy
+    before = everything(uri)
+    client = connect(uri)
+    trials = [run_id for run_id, row in before.items() if "idsweep.trial" in row[5]]
+    # As if the driver had been killed between two batches: the mark of a whole run is missing.
+    client.delete_tag(trials[0], "idsweep.rows")
+    client.delete_run(trials[1])
+    track_sweep(storage, "tiny", None, SilentProgress())
+    after = everything(uri)
+    assert len(after) == len(before)
+    assert after[trials[0]] == before[trials[0]]
+    assert sorted(map(repr, after.values())) == sorted(map(repr, before.values()))
+
+
+def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
+    results = finished.results
+    keys = {result.trial.key for result in results.results}
+    from_mlflow = read_trials(finished.tracking_uri, "tiny", keys)
+    from_rows = trials_table(results.results)
+    assert set(from_mlflow) == set(from_rows)
+    axes = varied_keys(results.trials)
+    config = settle_regression(results.work.config)
+    assert regress(from_mlflow, axes, config) == regress(from_rows, axes, config)
+    assert regress(from_mlflow, axes, config) == finished.regression
+
+
+def test_missing_trials_are_told(finished):
+    with pytest.raises(UserError, match=r"misses 1 of 1 trials: run `idsweep track tiny`"):
+        read_trials(finished.tracking_uri, "tiny", {"unknown"})
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_the_sweep_goes_on_without_mlflow_and_track_catches_up(tiny_file, tmp_path):
+    lines = []
+    storage = open_storage(tmp_path / "storage", create=True)
+    result = run_sweep(
+        load_sweep(tiny_file, ["space=[{}]"]),
+        storage,
+        LocalProcess(),
+        PlainProgress(lines.append),
+        f"http://user:secret@127.0.0.1:{free_port()}",
+    )
+    told = [line for line in lines if "tracking is off" in line]
+    assert len(told) == 1
+    assert "`idsweep track tiny` catches up" in told[0]
+    assert "secret" not in "".join(lines)
+    assert result.tracking_uri is None
+    assert result.report.is_file()
+    assert len(load_results(storage, "tiny").results) == 2
+    uri = track_sweep(storage, "tiny", None, SilentProgress())
+    names = {row[0] for row in everything(uri).values()}
+    assert {r.trial.name for r in load_results(storage, "tiny").results} < names
+
+
+def test_passwords_are_hidden():
+    assert hide_password("postgresql://me:pw@host/db") == "postgresql://***@host/db"
+    assert hide_password("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
