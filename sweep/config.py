@@ -107,7 +107,14 @@ class ResourcesConfig(Section):
     """What one trial takes while it trains."""
 
     cpus: int = Field(default=1, ge=1, description="cores, and torch threads")
-    gpus: float = Field(default=0, ge=0, description="a fraction shares a GPU between trials")
+    gpus: float = Field(
+        default=0, ge=0, description="0 trains on the CPU; a fraction shares a GPU between trials"
+    )
+
+    @property
+    def device(self) -> str:
+        """Where torch trains."""
+        return "cuda" if self.gpus else "cpu"
 
 
 class MeasureConfig(Section):

@@ -68,6 +68,10 @@ class SweepPaths:
         return self.folder / "report.html"
 
     @property
+    def overview(self) -> Path:
+        return self.folder / "overview.png"
+
+    @property
     def regression(self) -> Path:
         return self.folder / "regression.json"
 

@@ -13,10 +13,9 @@ import queue
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sweep.config import SweepConfig
 from sweep.errors import UserError
@@ -39,7 +38,14 @@ from sweep.results import (
 from sweep.sealing import remove_unfinished, write_file
 from sweep.space import Trial, make_trials, varied_keys
 from sweep.sweepfile import SweepFile
-from sweep.tracking import MlflowTracker, NullTracker, Tracker, hide_password, read_trials
+from sweep.tracking import (
+    MlflowTracker,
+    NullTracker,
+    Tracker,
+    hide_password,
+    read_trials,
+    send,
+)
 from sweep.training.trainer import is_trained
 from sweep.work import Clock, Failure, Work
 
@@ -164,7 +170,7 @@ def write_report(
 ) -> Path:
     """Write regression and page, and hand both to the tracker."""
     from sweep.report.page import render_page
-    from sweep.report.static import draw_overview
+    from sweep.report.static import draw_overview, to_png
     from sweep.summary import main_quantity
 
     paths = results.work.sweep_paths
@@ -172,21 +178,14 @@ def write_report(
     if regression is not None:
         write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
         quantity = main_quantity(results.results)
-        figures = {}
+        pictures = []
         if quantity is not None:
-            figures["overview.png"] = draw_overview(results.results, quantity, regression.response)
-        _tell(lambda: tracker.regression(results.work, regression, figures))
-    _tell(lambda: tracker.report(results.work, paths.report))
+            figure = draw_overview(results.results, quantity, regression.response)
+            write_file(paths.overview, to_png(figure))
+            pictures.append(paths.overview)
+        send(lambda: tracker.regression(results.work, regression, pictures))
+    send(lambda: tracker.report(results.work, paths.report))
     return paths.report
-
-
-def _tell(send: Any) -> None:
-    """MLflow may be gone by now: what it misses, `idsweep track` brings."""
-    import requests
-    from mlflow.exceptions import MlflowException
-
-    with suppress(MlflowException, requests.RequestException, OSError):
-        send()
 
 
 def _regress(results: SweepResults, uri: str | None) -> tuple[Regression | None, str]:

@@ -13,6 +13,7 @@ from sweep.training.trainer import Record
 from sweep.work import Failure
 
 PLAIN_SECONDS = 10.0
+BAR_WIDTH = 30
 
 
 class Progress(Protocol):
@@ -56,6 +57,11 @@ class Status:
         return (time.monotonic() - self.began) / finished * (self.total - self.done)
 
     def line(self) -> str:
+        """All of it in one line."""
+        return self.counts() + (f"; newest: {self.newest}" if self.newest else "")
+
+    def counts(self) -> str:
+        """How many are done, running and failed, and the time left."""
         left = self.seconds_left()
         parts = [
             f"{self.done}/{self.total} done",
@@ -63,7 +69,7 @@ class Status:
             f"{self.failed} failed",
             f"about {left:.0f} s left" if left is not None else "time left: unknown yet",
         ]
-        return ", ".join(parts) + (f"; newest: {self.newest}" if self.newest else "")
+        return ", ".join(parts)
 
 
 class SilentProgress:
@@ -158,11 +164,11 @@ class LiveProgress:
                 f"loss {record['train_loss']:.3f}" if record else "",
                 f"test accuracy {record['test_accuracy']:.3f}" if record else "",
             )
-        return Group(
-            ProgressBar(total=max(1, status.total), completed=status.done),
-            Text(status.line()),
-            table,
-        )
+        head = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=max(1, status.total), completed=status.done, width=BAR_WIDTH)
+        head.add_row(bar, Text(status.counts()))
+        newest = Text(f"  newest: {status.newest}" if status.newest else "", style="green")
+        return Group(head, newest, table)
 
 
 @dataclass

@@ -14,7 +14,8 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,8 +45,8 @@ class Tracker(Protocol):
     def trial(self, work: Work, result: TrialResult) -> None:
         """A trial that is trained and measured."""
 
-    def regression(self, work: Work, regression: Regression, figures: Mapping[str, Any]) -> None:
-        """A regression, with its figures (matplotlib) by file name."""
+    def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
+        """A regression, with pictures of it."""
 
     def report(self, work: Work, page: Path) -> None:
         """The report's page."""
@@ -60,7 +61,7 @@ class NullTracker:
     def trial(self, work: Work, result: TrialResult) -> None:
         pass
 
-    def regression(self, work: Work, regression: Regression, figures: Mapping[str, Any]) -> None:
+    def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         pass
 
     def report(self, work: Work, page: Path) -> None:
@@ -122,7 +123,7 @@ class MlflowTracker:
         self._client.set_tag(run_id, TAG + "rows", digest)  # last: now it is whole
         self._finish(run_id, timestamp)
 
-    def regression(self, work: Work, regression: Regression, figures: Mapping[str, Any]) -> None:
+    def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         digest = content_key(json.loads(json.dumps(regression.to_json()).replace("NaN", "null")))
         identity = f"regression={digest}"
         known = self._runs.get(identity)
@@ -146,9 +147,8 @@ class MlflowTracker:
             path = Path(folder) / "regression.csv"
             pd.DataFrame([vars(row) for row in regression.correlations]).to_csv(path, index=False)
             self._client.log_artifact(run_id, str(path))
-            for file_name, figure in figures.items():
-                figure.savefig(Path(folder) / file_name, dpi=120)
-                self._client.log_artifact(run_id, str(Path(folder) / file_name))
+            for picture in pictures:
+                self._client.log_artifact(run_id, str(picture))
         self._client.set_tag(run_id, TAG + "rows", digest)
         self._finish(run_id, timestamp)
 
@@ -200,6 +200,15 @@ class MlflowTracker:
         self._client.set_terminated(run_id, "FINISHED", end_time=timestamp)
 
 
+def send(call: Callable[[], None]) -> None:
+    """Make a tracker's call; if MLflow is gone by now, `idsweep track` brings what it misses."""
+    import requests
+    from mlflow.exceptions import MlflowException
+
+    with suppress(MlflowException, requests.RequestException, OSError):
+        call()
+
+
 def connect(uri: str) -> Any:
     """An MLflow client for `uri`; UserError within seconds if nothing answers."""
     if uri.startswith(("http://", "https://")):
@@ -207,6 +216,7 @@ def connect(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -363,7 +373,10 @@ def serve_ui(storage: Storage, port: int) -> int:
 
     arguments = ["--backend-store-uri", storage.tracking_uri, "--host", "127.0.0.1"]
     arguments += ["--port", str(port), "--workers", "1"]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    print(f"MLflow on http://127.0.0.1:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
     try:
-        return subprocess.call([sys.executable, "-m", "mlflow", "server", *arguments])
+        command = [sys.executable, "-m", "mlflow", "server", *arguments]
+        return subprocess.call(command, env=environment)
     except KeyboardInterrupt:
         return 0

@@ -71,8 +71,12 @@ class MeasuringPool:
             raise self._error
 
     def stop(self) -> None:
-        """Submit nothing more; what is running is abandoned."""
+        """Hand out nothing more; what is running is abandoned.
+
+        Returns when the pool asks Ray nothing any more, so that Ray may be shut down.
+        """
         self._stopped.set()
+        self._thread.join()
 
     def _serve(self) -> None:
         try:

@@ -36,8 +36,12 @@ def train_trial(
     data: ImageData,
     paths: TrialPaths,
     on_epoch: Callable[[Record], None] | None = None,
+    device: str = "cpu",
 ) -> list[Record]:
     """Train the trial's network and seal its checkpoint; returns the history by epoch.
+
+    device: where torch trains; the initialization and the order of batches are drawn on
+    the CPU, so they don't depend on it.
 
     Everything random comes from the trial's seed, so what this process did before doesn't
     matter. Raises TrialFailure if the loss stops being finite.
@@ -48,7 +52,7 @@ def train_trial(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = build_model(trial.config.model, data, config.seed)
-        history = _train(network, config, data, on_epoch) if config.epochs else []
+        history = _train(network, config, data, on_epoch, device) if config.epochs else []
     with seal(
         paths.checkpoint(trial.epoch),
         trial=trial.key,
@@ -57,7 +61,7 @@ def train_trial(
         data=data.digest,
         epoch=trial.epoch,
     ) as folder:
-        weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        weights = {name: tensor.contiguous() for name, tensor in network.cpu().state_dict().items()}
         save_file(weights, folder / WEIGHTS)
         (folder / HISTORY).write_text(json.dumps(history) + "\n")
     paths.failure.unlink(missing_ok=True)
@@ -91,11 +95,13 @@ def _train(
     config: TrainingConfig,
     data: ImageData,
     on_epoch: Callable[[Record], None] | None,
+    device: str,
 ) -> list[Record]:
+    network.to(device)
     train, test = data.split("train"), data.split("test")
     labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
-    images, targets = _tensor(train.images), _tensor(labels)
-    test_images, test_targets = _tensor(test.images), _tensor(test.labels)
+    images, targets = _tensor(train.images, device), _tensor(labels, device)
+    test_images, test_targets = _tensor(test.images, device), _tensor(test.labels, device)
     steps_per_epoch = math.ceil(len(images) / config.batch_size)
     optimizer = _optimizer(network, config)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
@@ -105,11 +111,11 @@ def _train(
     history: list[Record] = []
     for epoch in range(1, config.epochs + 1):
         network.train()
-        loss_sum = torch.zeros(())
-        correct = torch.zeros((), dtype=torch.int64)
+        loss_sum = torch.zeros((), device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
         learning_rate = schedule.get_last_lr()[0]
         shuffled = torch.randperm(len(images), generator=order)
-        for batch in torch.split(shuffled, config.batch_size):
+        for batch in torch.split(shuffled.to(device), config.batch_size):
             if len(batch) == 1 and len(images) > 1:
                 continue  # batch norm can't normalize one image
             logits = network(images[batch])
@@ -169,6 +175,6 @@ def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
     )
 
 
-def _tensor(array: NDArray[Any]) -> torch.Tensor:
+def _tensor(array: NDArray[Any], device: str) -> torch.Tensor:
     # A copy: torch warns about, and must never write into, a read-only memory map.
-    return torch.from_numpy(array.copy())
+    return torch.from_numpy(array.copy()).to(device)

@@ -76,7 +76,7 @@ def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any
 
     try:
         if not is_trained(trial, paths):
-            train_trial(trial, work.data, paths, report)
+            train_trial(trial, work.data, paths, report, work.config.resources.device)
     except Exception as error:
         record_failure(paths, describe_failure("train", error))
     # Tune wants at least one report of every trial.

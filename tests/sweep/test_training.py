@@ -110,3 +110,14 @@ def test_a_loss_that_diverges_fails_with_the_reason(make):
     with pytest.raises(TrialFailure, match=r"not finite in epoch 1 .*learning_rate 1e\+30"):
         train_trial(trial, data, paths)
     assert not is_trained(trial, paths)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_learns_on_a_gpu_from_the_same_start(make):
+    trial, data, paths = make("gpu", training={"epochs": 3})
+    history = train_trial(trial, data, paths, device="cuda")
+    assert history[-1]["test_accuracy"] > 0.8
+    assert next(load_checkpoint(trial, data, paths).parameters()).device.type == "cpu"
+    on_cpu = train_trial(*make("cpu", training={"epochs": 3}))
+    assert history[0]["train_loss"] == pytest.approx(on_cpu[0]["train_loss"], rel=1e-2)

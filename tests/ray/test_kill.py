@@ -1,0 +1,109 @@
+"""The driver killed at any moment: the same command goes on, and nothing is twice."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from sweep.paths import open_storage
+from sweep.results import export_rows
+from sweep.sealing import TEMPORARY_PREFIX
+from sweep.tracking import connect, search_runs
+
+pytestmark = pytest.mark.ray
+
+
+def start(file, folder, log, *more):
+    command = [sys.executable, "-m", "sweep", "run", str(file), "--storage", str(folder), *more]
+    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+
+def sealed(folder):
+    return len(list(folder.glob("sweeps/tiny/trials/*/checkpoint-*/manifest.json")))
+
+
+def wait_until(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def stop_at(process, folder, count, delay, kind):
+    """Wait for `count` sealed checkpoints and `delay` more seconds, then send the signal."""
+    wait_until(lambda: sealed(folder) >= count or process.poll() is not None)
+    time.sleep(delay)
+    family = [process.pid, *ray_processes(process.pid)]
+    os.kill(process.pid, kind)
+    process.wait(60)
+    wait_until(lambda: not any(alive(pid) for pid in family), 60)
+    return process.returncode
+
+
+def ray_processes(driver):
+    """Ray's processes that could still write: they end with their driver, however it ended.
+
+    Its two agents write nothing of ours, and end only after a minute.
+    """
+    for child in psutil.Process(driver).children(recursive=True):
+        try:
+            if not child.cmdline() or not child.cmdline()[0].endswith("Agent"):
+                yield child.pid
+        except psutil.NoSuchProcess:
+            pass
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_killed_and_run_again_until_done(finished, tiny_file, tmp_path):
+    folder = tmp_path / "storage"
+    rng = random.Random()  # any moment must do, so every run of the test takes others
+    moments = [(0, rng.uniform(0, 6)), (1, rng.uniform(0, 2)), (rng.randint(4, 16), 0)]
+    print("killed at (sealed, seconds later):", moments)
+    with (tmp_path / "log").open("w+") as log:
+        for count, delay in moments:
+            assert stop_at(start(tiny_file, folder, log), folder, count, delay, signal.SIGKILL) < 0
+        before = sealed(folder)
+        code = stop_at(start(tiny_file, folder, log), folder, before + 1, 0.2, signal.SIGINT)
+        assert code == 130
+        log.seek(0)
+        assert "the same command goes on from there" in log.read()
+        seals = {path: path.stat().st_mtime_ns for path in folder.rglob("trials/**/manifest.json")}
+        assert start(tiny_file, folder, log).wait(120) == 0
+    # What was sealed was not done again, and no half-written file is left.
+    assert {path: path.stat().st_mtime_ns for path in seals} == seals
+    assert list(folder.rglob(f"{TEMPORARY_PREFIX}*")) == []
+    storage = open_storage(folder, create=False)
+    for name, source in (("here", storage), ("there", finished.results.work.storage)):
+        export_rows(source, "tiny", tmp_path / f"{name}.parquet")
+    here, there = (tmp_path / f"{name}.parquet" for name in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+    client = connect(storage.tracking_uri)
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    trials = [
+        run.data.tags["idsweep.trial"]
+        for run in search_runs(client, experiment)
+        if "idsweep.trial" in run.data.tags
+    ]
+    assert len(trials) == len(set(trials)) == 24
+
+
+def test_a_failed_trial_gives_exit_code_1_and_its_reason(tiny_file, tmp_path):
+    overrides = ["space=[{}]", "training.learning_rate=1.0e+30", "training.optimizer=sgd"]
+    more = [part for override in overrides for part in ("--set", override)]
+    with (tmp_path / "log").open("w+") as log:
+        assert start(tiny_file, tmp_path / "storage", log, *more).wait(120) == 1
+        log.seek(0)
+        text = log.read()
+    assert "the loss is not finite in epoch 1" in text
+    assert "Traceback" not in text

@@ -1,0 +1,95 @@
+"""A sweep on Ray seals what the plain loop seals, to the bit, also when processes are killed."""
+
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from sweep.paths import open_storage
+from sweep.pipeline import run_sweep
+from sweep.progress import PlainProgress
+from sweep.results import export_rows
+from sweep.sweepfile import load_sweep
+
+pytestmark = [
+    pytest.mark.ray,
+    # Ray leaves sockets and pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def exported(storage, folder):
+    export_rows(storage, "tiny", folder / "rows.parquet")
+    return (folder / "rows.parquet").read_bytes()
+
+
+@pytest.fixture
+def expected(finished, tmp_path):
+    return exported(finished.results.work.storage, tmp_path)
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return open_storage(tmp_path / "storage", create=True)
+
+
+@pytest.mark.parametrize("actors", [1, 2])
+def test_rows_are_those_of_the_plain_loop(
+    actors, cluster, tiny_file, storage, expected, finished, tmp_path
+):
+    lines = []
+    file = load_sweep(tiny_file, [f"measure.actors={actors}"])
+    result = run_sweep(file, storage, cluster, PlainProgress(lines.append, seconds=0))
+    assert result.failures == {}
+    assert exported(storage, tmp_path) == expected
+    assert result.regression == finished.regression
+    assert "24/24 done" in lines[-2]
+    assert not storage.sweep("tiny").tune.exists()
+
+
+def test_a_failing_trial_is_told_and_stops_no_other(cluster, tiny_file, storage):
+    overrides = [
+        "space=[{training.learning_rate: {grid: [0.001, 1.0e+30]}}]",
+        "training.optimizer=sgd",
+    ]
+    lines = []
+    result = run_sweep(
+        load_sweep(tiny_file, overrides), storage, cluster, PlainProgress(lines.append)
+    )
+    (failure,) = result.failures.values()
+    assert "the loss is not finite in epoch 1" in failure.reason
+    assert len(result.results.results) == 2
+    assert any(line.startswith("failed: ") for line in lines)
+
+
+def kill_when_seen(name, count, killed):
+    """SIGKILL Ray workers whose title holds `name` as they turn up, `count` of them."""
+    deadline = time.monotonic() + 60
+    while len(killed) < count and time.monotonic() < deadline:
+        for process in psutil.process_iter(["cmdline"]):
+            title = " ".join(process.info["cmdline"] or [])
+            if title.startswith("ray::") and name in title and process.pid not in killed:
+                os.kill(process.pid, signal.SIGKILL)
+                killed.add(process.pid)
+                time.sleep(1)
+                break
+        time.sleep(0.02)
+
+
+# What Ray calls the process while it works.
+@pytest.mark.parametrize("name", ["ImplicitFunc.train", "MeasuringActor.measure"])
+def test_a_killed_worker_costs_only_what_it_did(
+    name, cluster, tiny_file, storage, expected, tmp_path
+):
+    killed = set()
+    killer = threading.Thread(target=kill_when_seen, args=(name, 2, killed))
+    killer.start()
+    result = run_sweep(load_sweep(tiny_file), storage, cluster, PlainProgress(print))
+    killer.join()
+    assert len(killed) == 2
+    assert result.failures == {}
+    assert exported(storage, tmp_path) == expected
