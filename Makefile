@@ -29,5 +29,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  || { echo "idsweep needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@echo "installing into $(VENV): torch and what it needs are about 5 GB"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[test,dev]'
 	@touch $@

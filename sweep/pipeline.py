@@ -266,7 +266,12 @@ def _in_words(trial: Trial, result: TrialResult) -> str:
 def _past_failures(results: SweepResults) -> dict[str, Failure]:
     from sweep.work import read_failure
 
-    found = {trial.name: read_failure(results.work.paths(trial)) for trial in results.trials}
+    done = {result.trial.key for result in results.results}
+    found = {
+        trial.name: read_failure(results.work.paths(trial))
+        for trial in results.trials
+        if trial.key not in done
+    }
     return {name: failure for name, failure in found.items() if failure is not None}
 
 

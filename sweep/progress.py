@@ -185,6 +185,7 @@ class StatusObserver:
     on_measured: Callable[[Trial], None]
     on_failed: Callable[[Trial, Failure], None]
     on_started: Callable[[], None]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def started(self, trial: Trial) -> None:
         self.on_started()
@@ -208,7 +209,8 @@ class StatusObserver:
 
     def failed(self, trial: Trial, failure: Failure) -> None:
         self.status.running.pop(trial.key, None)
-        self.status.failed += 1
+        with self._lock:  # training and measuring fail in threads of their own
+            self.status.failed += 1
         self.on_failed(trial, failure)
         self.progress.note(f"failed: {trial.name} ({failure.stage}): {failure.reason}")
         self.progress.update(important=True)

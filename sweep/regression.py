@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -62,8 +63,11 @@ class Regression:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as JSON values."""
-        return asdict(self)
+        """All of it as JSON values; what is not a number is null."""
+        values = asdict(self)
+        for row in values["correlations"]:
+            row.update({k: None for k, v in row.items() if isinstance(v, float) and math.isnan(v)})
+        return values
 
 
 def regress(table: pd.DataFrame, axes: Sequence[str], config: RegressionConfig) -> Regression:

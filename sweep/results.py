@@ -76,15 +76,21 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
 
 def load_results(storage: Storage, name: str) -> SweepResults:
     """Read what is sealed of the sweep that was last run under this name."""
+    known = storage.sweep_names()
+    if name not in known:  # also keeps a name with a path in it out
+        raise UserError(
+            f"no sweep {name!r} in {storage.folder}; "
+            f"there is: {', '.join(known) or 'none yet'}: run it first"
+        )
     paths = storage.sweep(name)
     try:
         plan = json.loads(paths.plan.read_text())
-    except OSError as error:
-        known = ", ".join(storage.sweep_names()) or "none yet"
+        config = SweepConfig.model_validate(plan["config"])
+    except (OSError, ValueError, KeyError) as error:
+        first_line = str(error).splitlines()[0]
         raise UserError(
-            f"no sweep {name!r} in {storage.folder}; there is: {known}: run it first"
+            f"{paths.plan} can't be read ({first_line}): run the sweep again"
         ) from error
-    config = SweepConfig.model_validate(plan["config"])
     data = prepared_data(config.data, storage)
     if data is None:
         raise UserError(f"the data of sweep {name!r} is not prepared: run the sweep again")

@@ -124,7 +124,7 @@ class MlflowTracker:
         self._finish(run_id, timestamp)
 
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
-        digest = content_key(json.loads(json.dumps(regression.to_json()).replace("NaN", "null")))
+        digest = content_key(regression.to_json())
         identity = f"regression={digest}"
         known = self._runs.get(identity)
         if known is not None and known.data.tags.get(TAG + "rows") == digest:

@@ -8,6 +8,12 @@ from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
 from sweep.sweepfile import load_sweep
 
+
+def pytest_collection_modifyitems(items):
+    """Fast ones first: what starts Ray comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("ray") is not None)
+
+
 TINY = """
 name: tiny
 description: Two families, two widths, two noise levels, two seeds.
