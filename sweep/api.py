@@ -7,12 +7,10 @@ from pathlib import Path
 
 from sweep.cluster import RayCluster
 from sweep.execution import Cluster
-from sweep.paths import open_storage
+from sweep.paths import DEFAULT_STORAGE, open_storage
 from sweep.pipeline import SweepResult, run_sweep
 from sweep.progress import Progress, SilentProgress
 from sweep.sweepfile import load_sweep
-
-DEFAULT_STORAGE = "idsweep-results"
 
 
 def run(
@@ -32,7 +30,7 @@ def run(
     tracking_uri: of MLflow; None is SQLite inside the storage.
     address: of a running Ray cluster; None starts one on this machine.
     overrides: such as "training.epochs=2".
-    cluster: instead of Ray, such as `sweep.execution.LocalProcess()`.
+    cluster: instead of Ray, such as `sweep.execution.LocalProcess()`; closing it is yours.
 
     Raises UserError, with one clear line, if the file, the storage or the cluster is wrong.
     """
@@ -42,4 +40,5 @@ def run(
     try:
         return run_sweep(file, folder, chosen, progress or SilentProgress(), tracking_uri)
     finally:
-        chosen.close()
+        if cluster is None:
+            chosen.close()

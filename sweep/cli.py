@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sweep.paths import DEFAULT_STORAGE
+
 if TYPE_CHECKING:
     from sweep.paths import Storage
     from sweep.progress import Progress
@@ -35,18 +37,20 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override any key: --set training.epochs=2. Repeatable."),
 ]
-DEFAULT_STORAGE = Path("idsweep-results")
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray cluster, HOST:PORT or auto; default: start one here."),
+]
+DEFAULT = Path(DEFAULT_STORAGE)
 INTERRUPTED = 130
 
 
 @app.command()
 def run(
     sweep: SweepArgument,
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
     tracking_uri: TrackingOption = None,
-    address: Annotated[
-        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; default: start one here.")
-    ] = None,
+    address: AddressOption = None,
     set_: SetOption = None,
 ) -> None:
     """Train, measure, track, regress and report: all that isn't sealed yet.
@@ -77,18 +81,25 @@ def run(
 
 @app.command()
 def check(
-    sweep: SweepArgument, storage: StorageOption = DEFAULT_STORAGE, set_: SetOption = None
+    sweep: SweepArgument,
+    storage: StorageOption = DEFAULT,
+    address: AddressOption = None,
+    set_: SetOption = None,
 ) -> None:
-    """Validate a sweep file and print the plan; nothing is written."""
-    from sweep.cluster import check_capacity, local_capacity
+    """Validate a sweep file and print the plan; nothing is kept."""
+    from sweep.cluster import RayCluster, check_capacity
     from sweep.paths import open_storage
     from sweep.pipeline import plan_sweep
     from sweep.report.terminal import print_plan
     from sweep.sweepfile import load_sweep
 
     file = load_sweep(sweep, set_ or [])
-    capacity = local_capacity()
-    check_capacity(file.config, capacity)
+    cluster = RayCluster(address)
+    try:
+        capacity = cluster.capacity()
+        check_capacity(file.config, capacity)
+    finally:
+        cluster.close()
     plan = plan_sweep(file.config, open_storage(storage, create=True))
     print_plan(file.config, plan, capacity, _console())
 
@@ -96,7 +107,7 @@ def check(
 @app.command()
 def regress(
     sweep: NameArgument,
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
     tracking_uri: TrackingOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -121,7 +132,7 @@ def regress(
 @app.command()
 def report(
     sweep: NameArgument,
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Write the HTML report anew from what is sealed."""
@@ -134,7 +145,7 @@ def report(
 @app.command()
 def track(
     sweep: NameArgument,
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Project all that is sealed into MLflow; twice is the same as once."""
@@ -148,7 +159,7 @@ def track(
 
 @app.command()
 def ui(
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
     port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000,
 ) -> None:
     """Serve MLflow over the embedded store, on this machine alone."""
@@ -161,7 +172,7 @@ def ui(
 def export(
     sweep: NameArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet or .csv file.")],
-    storage: StorageOption = DEFAULT_STORAGE,
+    storage: StorageOption = DEFAULT,
 ) -> None:
     """Export all measurement rows of a sweep to one file."""
     from sweep.results import export_rows

@@ -20,11 +20,20 @@ CONNECT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one node of the cluster has at the most, and where that is known from."""
+    """What each node has, as (CPUs, GPUs), and where the nodes are."""
 
-    cpus: float
-    gpus: float
+    nodes: tuple[tuple[float, float], ...]
     where: str
+
+    @property
+    def cpus(self) -> float:
+        """The most CPUs that one node has."""
+        return max((cpus for cpus, _ in self.nodes), default=0.0)
+
+    @property
+    def gpus(self) -> float:
+        """The most GPUs that one node has."""
+        return max((gpus for _, gpus in self.nodes), default=0.0)
 
 
 @dataclass
@@ -40,11 +49,14 @@ class RayCluster:
 
     def check(self, config: SweepConfig) -> None:
         """Raise UserError if nothing answers, or if no node can hold one trial or actor."""
+        check_capacity(config, self.capacity())
+
+    def capacity(self) -> Capacity:
+        """What the cluster has; without an address known before the seconds that Ray takes."""
         if self.address is None:
-            check_capacity(config, local_capacity())  # before the seconds that Ray takes
-        else:
-            self._connect()
-            check_capacity(config, _cluster_capacity(self.address))
+            return local_capacity()
+        self._connect()
+        return _cluster_capacity(self.address)
 
     def execute(
         self, work: Work, train: Sequence[Trial], measure: Sequence[Trial], observer: Observer
@@ -117,11 +129,17 @@ def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
                 f"{name}: {wanted:g} {unit} asked, but {capacity.where} has {there:g}: "
                 f"ask for at most {there:g}"
             )
-    reserved = config.measure.cpus_per_actor * config.measure.actors
-    if config.resources.cpus + reserved > capacity.cpus and "this machine" in capacity.where:
+    if not any(cpus >= asked.cpus and gpus >= asked.gpus for cpus, gpus in capacity.nodes):
         raise UserError(
-            f"measure.cpus_per_actor: {config.measure.actors} actors reserve {reserved:g} CPUs, "
-            f"which leaves none of the {capacity.cpus:g} of {capacity.where} for a trial of "
+            f"resources: no node of {capacity.where} has {asked.cpus} CPUs and {asked.gpus:g} "
+            "GPUs at once: ask for less of one"
+        )
+    reserved = config.measure.cpus_per_actor * config.measure.actors
+    total = sum(cpus for cpus, _ in capacity.nodes)
+    if asked.cpus + reserved > total:
+        raise UserError(
+            f"measure.cpus_per_actor: {config.measure.actors} actors reserve {reserved:g} of the "
+            f"{total:g} CPUs of {capacity.where}, which leaves too few for a trial of "
             f"{asked.cpus}: use fewer, or 0 to let actors run in the gaps"
         )
 
@@ -130,7 +148,8 @@ def local_capacity() -> Capacity:
     """What this machine may use: the cores this process is allowed, and torch's GPUs."""
     import torch
 
-    return Capacity(len(os.sched_getaffinity(0)), torch.cuda.device_count(), "this machine")
+    node = (float(len(os.sched_getaffinity(0))), float(torch.cuda.device_count()))
+    return Capacity((node,), "this machine")
 
 
 def _cluster_capacity(address: str) -> Capacity:
@@ -138,9 +157,8 @@ def _cluster_capacity(address: str) -> Capacity:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Capacity(
-        max((node.get("CPU", 0.0) for node in nodes), default=0.0),
-        max((node.get("GPU", 0.0) for node in nodes), default=0.0),
-        f"the largest of {len(nodes)} nodes at {address}",
+        tuple((node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes),
+        f"the cluster of {len(nodes)} nodes at {address}",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from estimators import ESTIMATORS
@@ -19,7 +19,23 @@ from sweep.models import FAMILIES
 class Section(BaseModel):
     """A part of the sweep file: unknown keys are refused, values don't change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        """YAML's `true` would pass for the number 1."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+                raise PydanticCustomError("no_number", "{name} must be a number", {"name": name})
+        return values
+
+
+# What torch, numpy and Ray all take.
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 def known_name(what: str, name: str, known: Any) -> str:
@@ -37,7 +53,7 @@ class DataConfig(Section):
     test_fraction: float = Field(
         default=0.25, gt=0, lt=1, description="share of each class held out for testing"
     )
-    seed: int = Field(default=0, ge=0, description="seed of the split")
+    seed: Seed = Field(default=0, description="seed of the split")
     partition_rows: int = Field(
         default=1024, ge=1, description="images in one Arrow partition; changes no result"
     )
@@ -77,14 +93,16 @@ class TrainingConfig(Section):
         default=3e-3, gt=0, description="peak; a cosine schedule takes it to zero"
     )
     weight_decay: float = Field(default=0.01, ge=0, description="decoupled under adamw")
-    batch_size: int = Field(default=64, ge=1, description="images per step")
+    batch_size: int = Field(
+        default=64, ge=2, description="images per step; a lone last image joins the batch before"
+    )
     label_noise: float = Field(
         default=0.0,
         ge=0,
         le=1,
         description="share of training labels drawn anew, uniformly over all classes",
     )
-    seed: int = Field(default=0, ge=0, description="of initialization, batch order and label noise")
+    seed: Seed = Field(default=0, description="of initialization, batch order and label noise")
 
 
 class TrialConfig(Section):
@@ -100,7 +118,7 @@ class SearchConfig(Section):
     num_samples: int = Field(
         default=1, ge=1, description="draws of the random axes, per point of the grid"
     )
-    seed: int = Field(default=0, ge=0, description="seed of those draws")
+    seed: Seed = Field(default=0, description="seed of those draws")
 
 
 class ResourcesConfig(Section):
@@ -110,6 +128,13 @@ class ResourcesConfig(Section):
     gpus: float = Field(
         default=0, ge=0, description="0 trains on the CPU; a fraction shares a GPU between trials"
     )
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise PydanticCustomError("fraction", "a fraction of a GPU must be below 1")
+        return gpus
 
     @property
     def device(self) -> str:
@@ -126,7 +151,7 @@ class MeasureConfig(Section):
     num_samples: int = Field(
         default=1000, ge=20, description="images, drawn once per data set; all if there are fewer"
     )
-    seed: int = Field(default=0, ge=0, description="seed of that draw")
+    seed: Seed = Field(default=0, description="seed of that draw")
     batch_size: int = Field(default=256, ge=1, description="images per forward pass")
     untrained: bool = Field(
         default=True, description="also measure each architecture at initialization"
@@ -135,7 +160,8 @@ class MeasureConfig(Section):
     cpus_per_actor: float = Field(
         default=0,
         ge=0,
-        description="cores an actor reserves; 0 lets it run in the gaps between trials",
+        description="cores an actor reserves (it computes on one); 0 reserves none, and lets it "
+        "run in the gaps between trials",
     )
 
 
@@ -182,7 +208,7 @@ class RegressionConfig(Section):
     resamples: int = Field(
         default=2000, ge=100, le=100000, description="bootstrap draws, and permutations"
     )
-    seed: int = Field(default=0, ge=0, description="seed of both")
+    seed: Seed = Field(default=0, description="seed of both")
 
 
 Scalar = bool | int | float | str | None
@@ -212,10 +238,13 @@ class LogUniform(Section):
     loguniform: tuple[float, float]
 
 
+Int53 = Annotated[int, Field(ge=-(2**53), le=2**53)]
+
+
 class RandInt(Section):
     """An integer drawn uniformly from low, ..., high - 1."""
 
-    randint: tuple[int, int]
+    randint: tuple[Int53, Int53]
 
 
 Domain = Grid | Choice | Uniform | LogUniform | RandInt

@@ -17,6 +17,8 @@ from scipy.stats import t as student
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Method = Literal["pearson", "spearman"]
+MIN_PER_GROUP = 4
+MIN_GROUPS = 8
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class ClusteredSample:
         groups[self.configuration] = self.group
         return groups
 
+    @property
+    def draws_groups(self) -> bool:
+        """Whether whole groups are resampled: a handful of configurations can't stand for many."""
+        small = self.num_configurations / self.num_groups < MIN_PER_GROUP
+        return small and self.num_groups >= MIN_GROUPS
+
     def varies(self) -> bool:
         """Whether x and y each vary within some group."""
         return all(
@@ -74,8 +82,9 @@ def correlate(
 ) -> Coefficient:
     """Pearson's r, or Spearman's rho from ranks within each group.
 
-    The interval comes from configurations drawn with replacement within each group (the
-    ranks stay those of the whole sample: groups are too small to be ranked anew). The
+    The interval comes from configurations drawn with replacement within each group, or
+    from whole groups where these are many and small (the ranks stay those of the whole
+    sample: groups are too small to be ranked anew). The
     p-value comes from swapping the responses of whole configurations of equal size within
     a group; the observed order is one of the permutations, so p is never zero.
     """
@@ -87,6 +96,8 @@ def correlate(
     weights = _bootstrap_weights(sample, resamples, rng)
     draws = _weighted_coefficients(x, y, sample.group, weights)
     freedom = sample.num_configurations - sample.num_groups - 1
+    if sample.draws_groups:
+        freedom = sample.num_groups - 1
     low, high = _interval(value, draws[np.isfinite(draws)], freedom)
     # A permutation within a group changes no mean and no variance: only the product moves.
     permuted = (y[_permutations(sample, resamples, rng)] @ x) / math.sqrt((x @ x) * (y @ y))
@@ -151,6 +162,10 @@ def _ranks(values: Floats, group: Ints) -> Floats:
 def _bootstrap_weights(sample: ClusteredSample, resamples: int, rng: np.random.Generator) -> Floats:
     """(B, T) how often each trial stands in each resample."""
     group_of = sample.group_of_configuration
+    if sample.draws_groups:
+        share = np.full(sample.num_groups, 1 / sample.num_groups)
+        drawn = rng.multinomial(sample.num_groups, share, size=resamples).astype(np.float64)
+        return drawn[:, sample.group]
     counts = np.zeros((resamples, sample.num_configurations))
     for g in range(sample.num_groups):
         inside = np.flatnonzero(group_of == g)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from sweep.config import SweepConfig
-from sweep.measuring.measure import measure_trial
+from sweep.measuring.measure import MEASURING_THREADS, measure_trial
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.training.trainer import train_trial
@@ -38,7 +38,8 @@ class Cluster(Protocol):
 class LocalProcess:
     """One trial after the other in this process: for tests, debugging and comparison.
 
-    num_threads: torch threads; None takes the `resources.cpus` of the sweep, as on Ray.
+    num_threads: torch threads; None takes as many as on Ray, for the same bits:
+        `resources.cpus` while training, one while measuring.
     """
 
     num_threads: int | None = None
@@ -51,22 +52,25 @@ class LocalProcess:
     ) -> None:
         import torch
 
-        torch.set_num_threads(self.num_threads or work.config.resources.cpus)
+        train_threads = self.num_threads or work.config.resources.cpus
         to_train = {trial.key for trial in train}
         for trial in [*measure, *train]:
             stage = "train"
             try:
                 if trial.key in to_train:
                     observer.started(trial)
+                    torch.set_num_threads(train_threads)
                     train_trial(trial, work.data, work.paths(trial), partial(observer.epoch, trial))
                     observer.trained(trial)
                 stage = "measure"
+                torch.set_num_threads(self.num_threads or MEASURING_THREADS)
                 measure_trial(work.config, trial, work.data, work.paths(trial))
-                observer.measured(trial)
             except Exception as error:
                 failure = describe_failure(stage, error)
                 record_failure(work.paths(trial), failure)
                 observer.failed(trial, failure)
+            else:
+                observer.measured(trial)
 
     def close(self) -> None:
         pass

@@ -11,7 +11,7 @@ trials/<trial key>/
 checkpoint-<epoch>/          sealed: weights, training history
 measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
 failure.json                 why the trial has none (removed once it has)
-report.html, regression.json
+report.html, overview.png, regression.json
 tune/                          Ray Tune's scratch; never read
 """
 
@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import UserError
-from sweep.sealing import write_file
+from sweep.sealing import TEMPORARY_PREFIX, write_file
 
 SCHEMA_VERSION = 1
+DEFAULT_STORAGE = "idsweep-results"
+PROBE_PREFIX = ".idsweep-probe-"
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,12 @@ class Storage:
     folder: Path
 
     @property
+    def tracking_file(self) -> Path:
+        return self.folder / "mlflow.db"
+
+    @property
     def tracking_uri(self) -> str:
-        return f"sqlite:///{self.folder / 'mlflow.db'}"
+        return f"sqlite:///{self.tracking_file}"
 
     @property
     def artifacts(self) -> Path:
@@ -115,19 +121,29 @@ def open_storage(folder: str | Path, *, create: bool) -> Storage:
     or if it isn't there (without).
     """
     storage = Storage(Path(os.path.abspath(Path(folder).expanduser())))
+    try:
+        _check(storage, create)
+    except OSError as error:
+        raise UserError(
+            f"storage {storage.folder} can't be used ({error.strerror}): "
+            "choose another folder with --storage"
+        ) from error
+    return storage
+
+
+def _check(storage: Storage, create: bool) -> None:
     marker = storage.folder / "storage.json"
     if marker.is_file():
         _check_schema(marker)
     elif not create:
         raise UserError(f"there is no idsweep storage at {storage.folder}: run a sweep first")
-    elif storage.folder.is_dir() and any(storage.folder.iterdir()):
+    elif storage.folder.is_dir() and any(map(_is_foreign, storage.folder.iterdir())):
         raise UserError(
             f"{storage.folder} is not an idsweep storage and not empty: "
             "choose another folder with --storage"
         )
     if create:
         _check_writable(storage.folder)
-    return storage
 
 
 def claim_storage(storage: Storage) -> None:
@@ -136,6 +152,11 @@ def claim_storage(storage: Storage) -> None:
     marker = storage.folder / "storage.json"
     if not marker.is_file():
         write_file(marker, json.dumps({"schema": SCHEMA_VERSION}) + "\n")
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is no leftover of a killed idsweep."""
+    return not path.name.startswith((TEMPORARY_PREFIX, PROBE_PREFIX))
 
 
 def _check_schema(marker: Path) -> None:
@@ -158,7 +179,7 @@ def _check_writable(folder: Path) -> None:
         raise UserError(f"storage {folder} can't be made: {existing} is not a folder")
     try:
         # A file system may refuse where the mode bits allow (read-only mounts, root), so try.
-        probe = existing / f".idsweep-probe-{os.getpid()}"
+        probe = existing / f"{PROBE_PREFIX}{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import queue
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from sweep.results import (
     load_results,
     load_trial,
     plan_trials,
+    rows_digest,
     scalars,
     settle_regression,
     trials_table,
@@ -42,12 +41,16 @@ from sweep.tracking import (
     MlflowTracker,
     NullTracker,
     Tracker,
+    TrackingThread,
     hide_password,
     read_trials,
     send,
 )
 from sweep.training.trainer import is_trained
 from sweep.work import Clock, Failure, Work
+
+# Other sweeps may be writing in the same storage, but none writes one output for so long.
+LEFTOVER_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,14 @@ def run_sweep(
         trials = make_trials(config, data.digest)
         write_plan(work, sweep.text, trials)
         remove_unfinished(work.sweep_paths.folder)
-        tracking = _TrackingThread(work, sweep.text, storage, tracking_uri, progress)
-        failures = _train_and_measure(work, trials, cluster, progress, tracking, clock)
-        clock.mark("measured")
-        uri = tracking.drain()
+        remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
+        tracking = TrackingThread(work, sweep.text, storage, tracking_uri, progress)
+        try:
+            failures = _train_and_measure(work, trials, cluster, progress, tracking, clock)
+            clock.mark("measured")
+            uri = tracking.drain()
+        finally:
+            tracking.stop()
         clock.mark("tracked")
         results = load_results(storage, config.name)
         progress.note("regressing and writing the report")
@@ -191,11 +198,11 @@ def write_report(
 def _regress(results: SweepResults, uri: str | None) -> tuple[Regression | None, str]:
     """From MLflow where it answers and has every trial, else from the sealed rows."""
     trained = [result for result in results.results if result.trial.role == "trained"]
-    keys = {result.trial.key for result in results.results}
+    digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
     table, source = None, "the sealed measurements"
     if uri is not None:
         try:
-            table = read_trials(uri, results.work.config.name, keys)
+            table = read_trials(uri, results.work.config.name, digests)
             source = f"MLflow at {hide_password(uri)}"
         except UserError as error:
             source += f" ({error})"
@@ -212,7 +219,7 @@ def _train_and_measure(
     trials: list[Trial],
     cluster: Cluster,
     progress: Progress,
-    tracking: _TrackingThread,
+    tracking: TrackingThread,
     clock: Clock,
 ) -> dict[str, Failure]:
     complete = {trial.key for trial in trials if is_complete(work, trial)}
@@ -231,16 +238,14 @@ def _train_and_measure(
         return {}
     failures: dict[str, Failure] = {}
     status = Status(len(trials), len(complete))
-    latest: dict[str, TrialResult] = {}
 
-    def measured(trial: Trial) -> None:
-        latest["newest"] = load_trial(work, trial)
+    def measured(trial: Trial) -> str:
         tracking.submit(trial)
+        return _in_words(trial, load_trial(work, trial))
 
     observer = StatusObserver(
         status=status,
         progress=progress,
-        newest=lambda trial: _in_words(trial, latest["newest"]),
         on_measured=measured,
         on_failed=lambda trial, failure: failures.update({trial.name: failure}),
         on_started=lambda: clock.mark_once("first trial"),
@@ -273,48 +278,6 @@ def _past_failures(results: SweepResults) -> dict[str, Failure]:
         if trial.key not in done
     }
     return {name: failure for name, failure in found.items() if failure is not None}
-
-
-class _TrackingThread:
-    """Tracks each trial as it is measured, beside the sweep; the sweep never waits for it."""
-
-    def __init__(
-        self, work: Work, source: str, storage: Storage, uri: str | None, progress: Progress
-    ) -> None:
-        self.tracker: Tracker = NullTracker()
-        self._work = work
-        self._source = source
-        self._mlflow = MlflowTracker(storage, uri)
-        self._progress = progress
-        self._queue: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
-        self._away: str | None = None
-        self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
-        self._thread.start()
-
-    def submit(self, trial: Trial) -> None:
-        self._queue.put(trial)
-
-    def drain(self) -> str | None:
-        """Wait until all is tracked; returns MLflow's URI, or None if it went away."""
-        self._queue.put(None)
-        while self._thread.is_alive():
-            self._thread.join(0.2)  # short, so that Ctrl-C is heard
-        return None if self._away else self._mlflow.uri
-
-    def _serve(self) -> None:
-        try:
-            self._mlflow.begin(self._work, self._source)
-            self.tracker = self._mlflow
-            while (trial := self._queue.get()) is not None:
-                self._mlflow.trial(self._work, load_trial(self._work, trial))
-        except Exception as error:  # whatever MLflow does, the sweep goes on
-            first_line = (str(error).splitlines() or [""])[0]
-            self._away = first_line or type(error).__name__
-            self.tracker = NullTracker()
-            self._progress.note(
-                f"tracking is off: {hide_password(first_line)}; the sweep goes on, and "
-                f"`idsweep track {self._work.config.name}` catches up"
-            )
 
 
 @contextmanager

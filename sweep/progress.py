@@ -25,8 +25,8 @@ class Progress(Protocol):
     def begin(self, status: Status) -> None:
         """The sweep begins: show `status` from now on."""
 
-    def update(self, important: bool = False) -> None:
-        """The status changed; `important` where a trial ended."""
+    def update(self) -> None:
+        """The status changed."""
 
     def end(self) -> None:
         """The sweep ended: stop showing."""
@@ -81,7 +81,7 @@ class SilentProgress:
     def begin(self, status: Status) -> None:
         pass
 
-    def update(self, important: bool = False) -> None:
+    def update(self) -> None:
         pass
 
     def end(self) -> None:
@@ -105,10 +105,10 @@ class PlainProgress:
         self._status = status
         self._written = time.monotonic()
 
-    def update(self, important: bool = False) -> None:
+    def update(self) -> None:
         with self._lock:
             due = time.monotonic() - self._written >= self._seconds
-            if self._status is not None and important and due:
+            if self._status is not None and due:
                 self._written = time.monotonic()
                 self._write(self._status.line())
 
@@ -138,7 +138,7 @@ class LiveProgress:
         )
         self._live.start()
 
-    def update(self, important: bool = False) -> None:
+    def update(self) -> None:
         pass  # redrawn by itself, four times a second
 
     def end(self) -> None:
@@ -175,14 +175,13 @@ class LiveProgress:
 class StatusObserver:
     """Keeps a Status up to date with the events of a sweep, and passes on what ended.
 
-    on_measured, on_failed: called once per trial, from the thread that told it.
-    newest: says in a few words what a measured trial came out as.
+    on_measured, on_failed: called once per trial, from the thread that told it; the first
+        says in a few words what the trial came out as.
     """
 
     status: Status
     progress: Progress
-    newest: Callable[[Trial], str]
-    on_measured: Callable[[Trial], None]
+    on_measured: Callable[[Trial], str]
     on_failed: Callable[[Trial, Failure], None]
     on_started: Callable[[], None]
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -202,10 +201,9 @@ class StatusObserver:
         self.progress.update()
 
     def measured(self, trial: Trial) -> None:
-        self.on_measured(trial)
-        self.status.newest = self.newest(trial)
+        self.status.newest = self.on_measured(trial)
         self.status.measured += 1
-        self.progress.update(important=True)
+        self.progress.update()
 
     def failed(self, trial: Trial, failure: Failure) -> None:
         self.status.running.pop(trial.key, None)
@@ -213,4 +211,4 @@ class StatusObserver:
             self.status.failed += 1
         self.on_failed(trial, failure)
         self.progress.note(f"failed: {trial.name} ({failure.stage}): {failure.reason}")
-        self.progress.update(important=True)
+        self.progress.update()

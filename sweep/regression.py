@@ -126,7 +126,7 @@ def _scopes(
         for family, part in table.groupby(FAMILY):
             scopes.append((f"family {family}", part, None))
     for axis in axes:
-        if axis != SEED and pd.api.types.is_numeric_dtype(table[axis]):
+        if axis != SEED:
             fixed = [key for key in axes if key not in (axis, SEED)]
             scopes.append((f"along {axis}", table, fixed))
     return scopes

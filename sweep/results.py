@@ -23,7 +23,7 @@ from sweep.measurement import Measurement, last_hidden, to_table
 from sweep.measuring import make_analyses
 from sweep.measuring.measure import is_measured, read_measurements
 from sweep.paths import Storage
-from sweep.sealing import write_file
+from sweep.sealing import content_key, write_file
 from sweep.space import Trial, flatten, make_trials
 from sweep.training.trainer import Record, is_trained, read_history
 from sweep.work import Work
@@ -152,6 +152,11 @@ def scalars(rows: Sequence[Measurement]) -> dict[str, Scalar]:
     return found
 
 
+def rows_digest(rows: Iterable[Measurement]) -> str:
+    """A digest of the rows: equal for equal rows. NaN is no JSON, so it stands as text."""
+    return content_key([repr(row) for row in rows])
+
+
 def scalar_name(quantity: str, summary: str) -> str:
     """From "id/twonn" and "peak" to "id_peak/twonn"."""
     head, slash, tail = quantity.partition("/")
@@ -224,7 +229,10 @@ def export_rows(storage: Storage, name: str, output: Path) -> int:
     table = to_table(row for result in results.results for row in result.rows)
     sink = pa.BufferOutputStream()
     writers[output.suffix](table, sink)
-    write_file(output, sink.getvalue().to_pybytes())
+    try:
+        write_file(output, sink.getvalue().to_pybytes())
+    except OSError as error:
+        raise UserError(f"{output} can't be written ({error.strerror}): choose another") from error
     return int(table.num_rows)
 
 

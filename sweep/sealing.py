@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,9 +93,13 @@ def write_file(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> int:
-    """Delete what killed writers left below `folder`; returns how many there were."""
-    unfinished = list(folder.rglob(f"{TEMPORARY_PREFIX}*"))
+def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:
+    """Delete what killed writers left below `folder`; returns how many there were.
+
+    older_than: seconds; where others may be writing, spare what is younger.
+    """
+    latest = time.time() - older_than
+    unfinished = [p for p in folder.rglob(f"{TEMPORARY_PREFIX}*") if p.lstat().st_mtime <= latest]
     for path in unfinished:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

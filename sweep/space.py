@@ -21,6 +21,14 @@ from sweep.sealing import content_key
 from sweep.sweepfile import merged
 
 Role = Literal["trained", "untrained"]
+SHORT_NAMES = {
+    "epochs": "e",
+    "optimizer": "",
+    "learning_rate": "lr",
+    "weight_decay": "wd",
+    "batch_size": "b",
+    "label_noise": "noise",
+}
 
 
 @dataclass(frozen=True)
@@ -44,9 +52,17 @@ class Trial:
     def name(self) -> str:
         """A name a person knows it by, such as "cnn-w16-d2-noise0.5-s0"."""
         model, training = self.config.model, self.config.training
-        noise = f"-noise{training.label_noise:g}" if training.label_noise else ""
-        untrained = "-untrained" if self.role == "untrained" else ""
-        return f"{model.name}-w{model.width}-d{model.depth}{noise}{untrained}-s{training.seed}"
+        parts = [model.name, f"w{model.width}", f"d{model.depth}"]
+        parts += [] if model.batch_norm else ["plain"]
+        if self.role == "untrained":
+            parts.append("untrained")
+        # What differs from the defaults, so that no two configurations share a name.
+        for setting, short in SHORT_NAMES.items():
+            value = getattr(training, setting)
+            usual = TrainingConfig.model_fields[setting].default
+            if value != usual and not (self.role == "untrained" and setting == "epochs"):
+                parts.append(f"{short}{value:g}" if isinstance(value, float) else f"{short}{value}")
+        return "-".join([*parts, f"s{training.seed}"])
 
 
 def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
@@ -64,7 +80,8 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
         if config.measure.untrained:
             twin = _trial(_untrained(point), "untrained", data_digest)
             trials.setdefault(twin.key, twin)
-        trial = _trial(point, "trained", data_digest)
+        role: Role = "trained" if point.training.epochs else "untrained"
+        trial = _trial(point, role, data_digest)
         trials.setdefault(trial.key, trial)
     return list(trials.values())
 

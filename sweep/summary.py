@@ -35,12 +35,11 @@ class GroupSummary:
 
 
 def main_quantity(results: Sequence[TrialResult]) -> str | None:
-    """The first quantity that is measured per layer with an interval."""
-    for result in results:
-        for row in result.rows:
-            if row.layer_index is not None and row.low is not None:
-                return row.quantity
-    return None
+    """The first quantity that is measured per layer, if one can with an interval."""
+    rows = [row for r in results for row in r.rows if row.layer_index is not None]
+    measured = [row for row in rows if row.quantity != "last_hidden"]
+    bounded = [row for row in measured if row.low is not None]
+    return next((row.quantity for row in bounded or measured), None)
 
 
 def variant(trial: Trial) -> str:
@@ -89,16 +88,20 @@ def read_correlation(row: Correlation) -> str:
     """One correlation as a sentence that takes no side."""
     direction = "higher" if row.value > 0 else "lower"
     if not row.low * row.high > 0:
-        return (
-            f"{row.scope}: no clear relation of {row.predictor} to {row.response} "
-            f"(r = {row.value:+.2f}, interval {row.low:+.2f} to {row.high:+.2f}, "
-            f"p = {row.p_value:.2g}, {row.num_trials} trials)"
-        )
+        said = f"no clear relation of {row.predictor} to {row.response}"
+    else:
+        said = f"higher {row.predictor} goes with {direction} {row.response}"
     return (
-        f"{row.scope}: higher {row.predictor} goes with {direction} {row.response} "
-        f"(r = {row.value:+.2f}, interval {row.low:+.2f} to {row.high:+.2f}, "
+        f"{row.scope}: {said} (r = {row.value:+.2f}, interval {interval_text(row)}, "
         f"p = {row.p_value:.2g}, {row.num_trials} trials)"
     )
+
+
+def interval_text(row: Correlation) -> str:
+    """The interval for people; with too few configurations there is none."""
+    if math.isnan(row.low):
+        return "unknown"
+    return f"{row.low:+.2f} to {row.high:+.2f}"
 
 
 def headline(regression: Regression) -> list[str]:

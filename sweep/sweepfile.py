@@ -57,7 +57,8 @@ def load_sweep(source: str | Path, overrides: Sequence[str] = ()) -> SweepFile:
     for override in overrides:
         reader.override(override)
     note = "".join(f"# --set {override}\n" for override in overrides)
-    return SweepFile(str(source), text + note, reader.config())
+    gap = "" if text.endswith("\n") or not note else "\n"
+    return SweepFile(str(source), text + gap + note, reader.config())
 
 
 class _Reader:
@@ -75,6 +76,10 @@ class _Reader:
             where = f"{origin}:{mark.line + 1}" if mark else origin
             problem = getattr(error, "problem", None) or str(error)
             raise UserError(f"{where}: not valid YAML: {problem}") from error
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{origin}: not valid YAML: {error}") from error
         if not isinstance(self.raw, dict):
             raise UserError(
                 f"{origin}:1: a sweep file is a mapping of keys such as `name` and `space`, "
@@ -106,7 +111,8 @@ class _Reader:
         blocks = self.raw.get("space")
         for block in blocks if isinstance(blocks, list) else ():
             if isinstance(block, dict):
-                block.pop(key, None)
+                for axis in [a for a in block if f"{a}.".startswith(f"{key}.")]:
+                    del block[axis]
 
     def config(self) -> SweepConfig:
         problems = self._space_problems()
@@ -183,11 +189,11 @@ class _Reader:
                 ]
             kind = next(iter(spec))
             try:
-                DOMAINS[kind].model_validate(spec)
+                domain = DOMAINS[kind].model_validate(spec)
             except ValidationError as error:
                 return self._explain(error, DOMAINS[kind], place)
             inside = (kind,)
-            values = list(spec[kind])
+            values = list(getattr(domain, kind))
             if kind in ("uniform", "loguniform", "randint"):
                 low, high = values
                 if not low < high or (kind == "loguniform" and not low > 0):
@@ -267,6 +273,8 @@ def _refuse_twins(node: Any, origin: str) -> None:
         seen: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise UserError(f"{origin}:{line}: a key must be a plain word")
             if key.value in seen:
                 first = seen[key.value]
                 raise UserError(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sweep.data.catalog import DATASETS, LabelledImages
+from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.sealing import content_key, is_sealed, read_manifest, seal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sweep.config import DataConfig
 
 SPLITS = ("train", "test")
+MIN_IMAGES = 20
 
 
 def prepare_data(config: DataConfig, storage: Storage) -> ImageData:
@@ -30,6 +32,12 @@ def prepare_data(config: DataConfig, storage: Storage) -> ImageData:
     if not is_sealed(folder):
         source = DATASETS[config.name].load()
         parts = split_by_class(source.labels, config.test_fraction, config.seed)
+        for split, ids in parts.items():
+            if len(ids) < MIN_IMAGES:
+                raise UserError(
+                    f"data.test_fraction: {config.test_fraction} leaves {len(ids)} of "
+                    f"{len(source.labels)} images to {split}, which needs {MIN_IMAGES}"
+                )
         train_images = source.images[parts["train"]]
         with seal(
             folder,
@@ -44,7 +52,7 @@ def prepare_data(config: DataConfig, storage: Storage) -> ImageData:
             for split, ids in parts.items():
                 for number, start in enumerate(range(0, len(ids), config.partition_rows)):
                     chunk = ids[start : start + config.partition_rows]
-                    path = temporary / f"{split}-{number:04d}.arrow"
+                    path = temporary / f"{split}-{number:06d}.arrow"
                     _write_partition(path, source, chunk)
     return ImageData(folder)
 

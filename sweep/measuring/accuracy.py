@@ -49,12 +49,15 @@ class AccuracyAnalysis:
             )
             correct = round(accuracy * len(labels))
             interval = binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
-            settings = {
+            settings: dict[str, Any] = {
                 "data": data.name,
                 "data_digest": data.digest,
                 "split": name,
+                "dtype": "float32",
                 "interval": "wilson 0.95",
             }
+            if name == "train":
+                settings |= {"label_noise": training.label_noise, "noise_seed": training.seed}
             count = len(labels)
             low, high = float(interval.low), float(interval.high)
             for quantity, value, ends in (
@@ -70,5 +73,5 @@ class AccuracyAnalysis:
                     num_samples=count,
                     settings=settings,
                 )
-            plain = {key: settings[key] for key in ("data", "data_digest", "split")}
+            plain = {key: value for key, value in settings.items() if key != "interval"}
             yield checkpoint.row(self.name, f"{name}_loss", loss, num_samples=count, settings=plain)

@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from sweep.measuring.measure import measure_trial
+from sweep.measuring.measure import MEASURING_THREADS, measure_trial
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.work import Failure, Work, describe_failure, record_failure
@@ -25,7 +25,7 @@ class MeasuringActor:
         import torch
 
         self._work = work
-        torch.set_num_threads(max(1, int(work.config.measure.cpus_per_actor)))
+        torch.set_num_threads(MEASURING_THREADS)
 
     def measure(self, trial: Trial) -> Failure | None:
         """Seal the trial's measurements; returns why it could not."""
@@ -60,6 +60,8 @@ class MeasuringPool:
 
     def submit(self, trial: Trial) -> None:
         """Measure this trial as soon as an actor is free."""
+        if self._error is not None:
+            raise self._error
         self._waiting.put(trial)
 
     def drain(self) -> None:
@@ -110,7 +112,9 @@ class MeasuringPool:
         try:
             failure: Failure | None = ray.get(reference, timeout=60)
         except ray.exceptions.RayError as error:
-            reason = f"its actor died {ACTOR_RETRIES + 1} times (killed, or out of memory?)"
+            reason = str(error).splitlines()[0]
+            if isinstance(error, ray.exceptions.ActorDiedError):
+                reason = f"its actor died {ACTOR_RETRIES + 1} times (killed, or out of memory?)"
             failure = Failure("measure", reason, str(error))
             record_failure(self._work.paths(trial), failure)
         if failure is None:

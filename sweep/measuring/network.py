@@ -8,6 +8,9 @@ from typing import Any
 from sweep.measurement import Measurement
 from sweep.measuring.checkpoint import Checkpoint
 
+COUNTED = {"counted": "parameters that are trained"}
+LAST = {"is": "what enters the final linear or convolutional layer"}
+
 
 class NetworkAnalysis:
     """Parameter count, and the layer that enters the final classifier."""
@@ -19,7 +22,9 @@ class NetworkAnalysis:
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         parameters = sum(p.numel() for p in checkpoint.network.parameters() if p.requires_grad)
-        yield checkpoint.row(self.name, "num_parameters", float(parameters))
+        yield checkpoint.row(self.name, "num_parameters", float(parameters), settings=COUNTED)
         for layer in checkpoint.layers:
             if layer.last_hidden:
-                yield checkpoint.layer_row(layer, self.name, "last_hidden", float(layer.index))
+                yield checkpoint.layer_row(
+                    layer, self.name, "last_hidden", float(layer.index), settings=LAST
+                )

@@ -58,8 +58,8 @@ def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
 
     Taken are the outputs of the network's direct children (the input, each stage's end,
     the classifier), except children that only reshape, and what enters the final
-    classifier. `sample`: (N, C, H, W) images, N >= 2 so that equal activations are no
-    accident. Raises TrialFailure if the network has no linear or convolutional layer.
+    classifier. `sample`: (N, C, H, W) images. Raises TrialFailure if the network has no
+    linear or convolutional layer.
 
     Relative depth (Ansuini et al., NeurIPS 2019): transformations (convolutions, linear
     layers, adaptive average pooling) up to the layer, over those up to the output; where
@@ -67,16 +67,16 @@ def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
     """
     trace = _Trace(network, sample)
     layers: list[Layer] = []
-    previous: torch.Tensor | None = None
+    previous: _Visit | None = None
     for name, _ in network.named_children():
         visit = trace.outputs.get(name)
-        if visit is None or _same(visit.activation, previous):
+        if visit is None or (previous is not None and visit.content == previous.content):
             continue
         layers.append(_layer(len(layers), name, name, "output", visit, trace))
-        previous = visit.activation
+        previous = visit
     if not any(layer.last_hidden for layer in layers):
         head = trace.classifier
-        layer = _layer(0, f"{head}.input", head, "input", trace.classifier_input, trace)
+        layer = _layer(len(layers), f"{head}.input", head, "input", trace.classifier_input, trace)
         layers.append(layer)
     layers.sort(key=lambda layer: (layer.relative_depth, layer.index))
     return [_renumbered(layer, index) for index, layer in enumerate(layers)]
@@ -84,7 +84,15 @@ def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
 
 @dataclass(frozen=True)
 class _Visit:
-    activation: torch.Tensor
+    """A tensor as a module gave or took it.
+
+    content: tells the same numbers in the same memory, however they are viewed: where they
+    lie, how many, and how often they were written. The tensor is kept, so that its memory
+    isn't given to another.
+    """
+
+    tensor: torch.Tensor
+    content: tuple[int, int, int]
     depth: int
 
 
@@ -100,12 +108,11 @@ class _Trace:
         def watch(name: str, module: nn.Module) -> None:
             def before(_: nn.Module, args: tuple[Any, ...]) -> None:
                 inputs.pop(name, None)  # the latest call is the one nearest the output
-                inputs[name] = _Visit(args[0].detach().clone(), counter.depth_of(args[0]))
+                inputs[name] = _visit(args[0], counter)
 
             def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
                 if isinstance(output, torch.Tensor):
-                    depth = counter.depth_of(output)
-                    self.outputs[name] = _Visit(output.detach().clone(), depth)
+                    self.outputs[name] = _visit(output, counter)
 
             if isinstance(module, nn.Linear | nn.Conv2d):
                 handles.append(module.register_forward_pre_hook(before))
@@ -168,13 +175,9 @@ def _tensors(value: Any) -> Any:
         yield from _tensors(list(value.values()))
 
 
-def _same(one: torch.Tensor, other: torch.Tensor | None) -> bool:
-    """Whether two activations hold the same numbers, reshaped perhaps."""
-    return (
-        other is not None
-        and one.numel() == other.numel()
-        and torch.equal(one.flatten(), other.flatten())
-    )
+def _visit(tensor: torch.Tensor, counter: _DepthCounter) -> _Visit:
+    content = (tensor.data_ptr(), tensor.numel(), tensor._version)
+    return _Visit(tensor, content, counter.depth_of(tensor))
 
 
 def _layer(
@@ -190,9 +193,9 @@ def _layer(
         name=name,
         module=module,
         side=side,
-        shape=tuple(visit.activation.shape[1:]),
+        shape=tuple(visit.tensor.shape[1:]),
         relative_depth=visit.depth / max(1, trace.total_depth),
-        last_hidden=_same(visit.activation, trace.classifier_input.activation),
+        last_hidden=visit.content == trace.classifier_input.content,
     )
 
 

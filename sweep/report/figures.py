@@ -129,7 +129,7 @@ def axis_figure(
                 "x": steps[predictor].tolist(),
                 "y": steps[response].tolist(),
                 "text": [
-                    f"{axis} = {level:g}<br>"
+                    f"{axis} = {level}<br>"
                     + "<br>".join(f"{key} = {line[key].iloc[0]}" for key in fixed)
                     for level in steps.index
                 ],
@@ -154,41 +154,27 @@ def _hover(row: pd.Series) -> str:
     keys = [key for key in row.index if str(key).startswith(("model.", "training."))]
     numbers = [key for key in row.index if key not in keys and isinstance(row[key], float)]
     short = [f"{key.partition('.')[2]} {row[key]}" for key in keys]
-    lines = [f"<b>{row['name']}</b>", ", ".join(short[:4]), ", ".join(short[4:8])]
+    lines = [f"<b>{row['name']}</b>"]
+    lines += [", ".join(short[start : start + 4]) for start in range(0, len(short), 4)]
     shown = [key for key in numbers if "last_hidden" in key or "accuracy" in key]
     return "<br>".join(lines + [f"{key}: {row[key]:.4g}" for key in shown])
 
 
 def _fit(x: Any, y: Any) -> list[Any]:
-    """The least-squares line with its 95% confidence band (statsmodels OLS)."""
-    import statsmodels.api as sm
-
-    if len(x) < 4 or np.ptp(x) == 0:
+    """The least-squares line."""
+    if len(x) < 2 or np.ptp(x) == 0:
         return []
-    model = sm.OLS(y, sm.add_constant(x)).fit()
-    grid = np.linspace(x.min(), x.max(), 60)
-    band = model.get_prediction(sm.add_constant(grid)).conf_int(alpha=0.05)
-    line = model.predict(sm.add_constant(grid))
+    slope, intercept = np.polyfit(x, y, 1)
+    ends = np.array([x.min(), x.max()])
     return [
         {
-            "x": np.concatenate([grid, grid[::-1]]).tolist(),
-            "y": np.concatenate([band[:, 1], band[::-1, 0]]).tolist(),
-            "fill": "toself",
-            "fillcolor": "#777777",
-            "opacity": 0.15,
-            "line": {"width": 0},
-            "mode": "lines",
-            "hoverinfo": "skip",
-            "showlegend": False,
-        },
-        {
-            "x": grid.tolist(),
-            "y": line.tolist(),
+            "x": ends.tolist(),
+            "y": (intercept + slope * ends).tolist(),
             "mode": "lines",
             "line": {"color": "#777777", "width": 2},
-            "name": "straight line, 95% band",
+            "name": "straight line",
             "hoverinfo": "skip",
-        },
+        }
     ]
 
 

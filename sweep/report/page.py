@@ -10,11 +10,11 @@ from typing import Any
 import jinja2
 import plotly.offline
 
-from sweep.regression import SEED, Regression
+from sweep.regression import FAMILY, SEED, Regression
 from sweep.report.figures import axis_figure, profile_figure, scatter_figure
 from sweep.results import SweepResults, trials_table
 from sweep.space import varied_keys
-from sweep.summary import headline, main_quantity, summarize_families
+from sweep.summary import headline, interval_text, main_quantity, summarize_families
 from sweep.work import Failure
 
 LIBRARIES = ("idsweep", "torch", "torchvision", "ray", "mlflow", "pyarrow", "numpy")
@@ -31,6 +31,7 @@ def render_page(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters["interval"] = interval_text
     environment.filters["signed"] = lambda value: f"{value:+.2f}"
     work = results.work
     figures = _figures(results, regression)
@@ -80,7 +81,7 @@ def _figures(results: SweepResults, regression: Regression | None) -> list[dict[
     axes = varied_keys(results.trials)
     scopes = {row.scope for row in regression.correlations}
     for axis in axes:
-        if axis != SEED and f"along {axis}" in scopes:
+        if axis not in (SEED, FAMILY) and f"along {axis}" in scopes:
             figure = axis_figure(table, predictor, response, axis, axes)
             caption = f"along {axis}: markers grow with it"
             figures.append({"section": "axes", "caption": caption, "figure": figure})

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from sweep.regression import FAMILY
 from sweep.report.profiles import mean_profile
-from sweep.results import TrialResult, scalars, trial_parameters
+from sweep.results import TrialResult, scalar_name, scalars, trial_parameters
 
 # Okabe and Ito's palette: distinct also to the color-blind.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
@@ -49,7 +49,7 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
     """Mean profile per family without label noise (left), last hidden against response (right)."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    predictor = quantity.replace("/", "_last_hidden/", 1)
+    predictor = scalar_name(quantity, "last_hidden")
     families = sorted({str(trial_parameters(result.trial)[FAMILY]) for result in results})
     for color, family in zip(COLORS, families, strict=False):
         members = [result for result in results if result.trial.config.model.name == family]

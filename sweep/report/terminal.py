@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from sweep.errors import UserError
-from sweep.summary import headline, main_quantity, summarize_families
+from sweep.paths import DEFAULT_STORAGE
+from sweep.summary import headline, interval_text, main_quantity, summarize_families
 from sweep.sweepfile import ready_sweeps
 from sweep.tracking import hide_password
 
@@ -57,12 +60,14 @@ def print_result(result: SweepResult, console: Console) -> None:
         _say(console, f"failed: {name} ({failure.stage}): {failure.reason}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
     _say(console, f"time: {seconds}")
-    _say(console, f"report: {result.report}")
+    _say(console, f"report: {_from_here(result.report)}")
     if result.tracking_uri is None:
         return
     storage = results.work.storage
     if result.tracking_uri == storage.tracking_uri:
-        command = shlex.join(["idsweep", "ui", "--storage", str(storage.folder)])
+        where = _from_here(storage.folder)
+        more = [] if where == DEFAULT_STORAGE else ["--storage", where]
+        command = shlex.join(["idsweep", "ui", *more])
         _say(console, f"MLflow: {command}")
     else:
         _say(console, f"MLflow: {hide_password(result.tracking_uri)}")
@@ -81,9 +86,9 @@ def print_regression(regression: Regression, console: Console, full: bool = Fals
         for pearson, spearman in zip(rows[::2], rows[1::2], strict=True):
             table.add_row(
                 pearson.scope,
-                f"{pearson.value:+.2f} [{pearson.low:+.2f}, {pearson.high:+.2f}]",
+                f"{pearson.value:+.2f} [{interval_text(pearson)}]",
                 f"{pearson.p_value:.2g}",
-                f"{spearman.value:+.2f} [{spearman.low:+.2f}, {spearman.high:+.2f}]",
+                f"{spearman.value:+.2f} [{interval_text(spearman)}]",
                 f"{spearman.p_value:.2g}",
                 str(pearson.num_trials),
                 str(pearson.num_configurations),
@@ -147,19 +152,15 @@ def _description(path: Any) -> str:
     return str(yaml.safe_load(path.read_text()).get("description", "")).strip()
 
 
+def _from_here(path: Path) -> str:
+    """Relative below the working folder, where that is shorter to read and to type."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     for column in columns:
-        numeric = column in (
-            "trials",
-            "peak",
-            "at depth",
-            "value",
-            "p",
-            "configs",
-            "to do",
-            "sealed",
-        )
+        numeric = column in NUMERIC
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     return table
 

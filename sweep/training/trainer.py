@@ -102,7 +102,7 @@ def _train(
     labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
     images, targets = _tensor(train.images, device), _tensor(labels, device)
     test_images, test_targets = _tensor(test.images, device), _tensor(test.labels, device)
-    steps_per_epoch = math.ceil(len(images) / config.batch_size)
+    steps_per_epoch = len(_batches(torch.arange(len(images)), config.batch_size))
     optimizer = _optimizer(network, config)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, T_max=config.epochs * steps_per_epoch
@@ -115,9 +115,7 @@ def _train(
         correct = torch.zeros((), dtype=torch.int64, device=device)
         learning_rate = schedule.get_last_lr()[0]
         shuffled = torch.randperm(len(images), generator=order)
-        for batch in torch.split(shuffled.to(device), config.batch_size):
-            if len(batch) == 1 and len(images) > 1:
-                continue  # batch norm can't normalize one image
+        for batch in _batches(shuffled.to(device), config.batch_size):
             logits = network(images[batch])
             loss = nn.functional.cross_entropy(logits, targets[batch])
             optimizer.zero_grad()
@@ -144,6 +142,14 @@ def _train(
         if on_epoch is not None:
             on_epoch(record)
     return history
+
+
+def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """The order in batches; a lone last image, too few for batch norm, joins the one before."""
+    batches = list(torch.split(order, size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def evaluate(

@@ -70,8 +70,11 @@ def kill_when_seen(name, count, killed):
     """SIGKILL Ray workers whose title holds `name` as they turn up, `count` of them."""
     deadline = time.monotonic() + 60
     while len(killed) < count and time.monotonic() < deadline:
-        for process in psutil.process_iter(["cmdline"]):
-            title = " ".join(process.info["cmdline"] or [])
+        for process in psutil.Process().children(recursive=True):
+            try:
+                title = " ".join(process.cmdline())
+            except psutil.NoSuchProcess:
+                continue
             if title.startswith("ray::") and name in title and process.pid not in killed:
                 os.kill(process.pid, signal.SIGKILL)
                 killed.add(process.pid)

@@ -108,6 +108,27 @@ def test_interval_covers_a_true_correlation(num_trials):
     assert 0.91 <= covered / 400 <= 0.98
 
 
+@pytest.mark.parametrize(("num_groups", "size"), [(12, 2), (24, 2), (8, 5), (4, 5), (1, 10)])
+def test_interval_covers_with_groups_and_seeds(num_groups, size):
+    """Two seeds a configuration, groups apart by more than what is looked for."""
+    rng = np.random.default_rng(5)
+    group = np.repeat(np.arange(num_groups), 2 * size)
+    configuration = np.repeat(np.arange(num_groups * size), 2)
+    covered = 0
+    for _ in range(300):
+        a = rng.standard_normal(num_groups * size)
+        b = 0.6 * a + 0.8 * rng.standard_normal(len(a))
+        x, y = (
+            3 * rng.standard_normal(num_groups)[group]
+            + part[configuration]
+            + 0.1 * rng.standard_normal(len(group))
+            for part in (a, b)
+        )
+        found = correlate(ClusteredSample(x, y, configuration, group), "pearson", 200, rng)
+        covered += found.low <= 0.6 / 1.01 <= found.high
+    assert 0.90 <= covered / 300 <= 0.99
+
+
 def test_says_whether_anything_varies():
     ones = np.ones(6)
     assert not plain(ones * 0.1, np.arange(6.0)).varies()

@@ -7,6 +7,7 @@ import pytest
 from sweep.config import DataConfig
 from sweep.data.catalog import DATASETS
 from sweep.data.partitions import prepare_data, prepared_data, split_by_class
+from sweep.errors import UserError
 from sweep.sealing import is_sealed
 
 
@@ -56,6 +57,12 @@ def test_one_partition_is_read_without_a_copy(storage):
     split = data.split("test")
     assert pa.total_allocated_bytes() == before
     assert not split.images.flags.writeable
+
+
+@pytest.mark.parametrize(("fraction", "split"), [(0.0001, "test"), (0.9999, "train")])
+def test_refuses_a_split_without_images(storage, fraction, split):
+    with pytest.raises(UserError, match=f"leaves 0 of 1797 images to {split}"):
+        prepare_data(DataConfig(test_fraction=fraction), storage)
 
 
 def test_every_class_gives_its_share():

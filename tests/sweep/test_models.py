@@ -84,7 +84,9 @@ class TwoBranches(nn.Module):
 
 
 def test_where_branches_meet_the_longest_path_counts():
-    layers = {layer.name: layer for layer in profile_layers(TwoBranches(), torch.randn(2, 1, 4, 4))}
+    found = profile_layers(TwoBranches(), torch.randn(2, 1, 4, 4))
+    assert [layer.name for layer in found] == ["short", "long", "head.input", "head"]
+    layers = {layer.name: layer for layer in found}
     assert layers["short"].relative_depth == 1 / 4
     assert layers["long"].relative_depth == 3 / 4
     # No child's output enters the classifier as it is, so its input is a layer of its own.
@@ -95,6 +97,19 @@ def test_where_branches_meet_the_longest_path_counts():
 def test_a_child_that_only_reshapes_is_no_layer():
     network = nn.Sequential(nn.Linear(6, 4), nn.Unflatten(1, (2, 2)), nn.Flatten(), nn.Linear(4, 3))
     assert [layer.name for layer in profile_layers(network, torch.randn(3, 6))] == ["0", "3"]
+
+
+def test_layers_do_not_depend_on_the_weights():
+    """Dead layers all give zeros: equal numbers are not the same layer."""
+    network = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(4)])
+    network.append(nn.Linear(4, 2))
+    alive = [layer.name for layer in profile_layers(network, torch.randn(3, 4))]
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(-1.0)
+    dead = profile_layers(network, torch.rand(3, 4))
+    assert [layer.name for layer in dead] == alive == ["0", "1", "2", "3", "4"]
+    assert [layer.last_hidden for layer in dead] == [False, False, False, True, False]
 
 
 def test_tracing_changes_nothing_of_the_network():

@@ -48,6 +48,17 @@ def test_refuses_a_folder_of_something_else(tmp_path):
         open_storage(tmp_path, create=True)
 
 
+def test_leftovers_of_a_killed_run_are_nobodys(tmp_path):
+    (tmp_path / ".writing-storage.json-1234").write_text("half")
+    (tmp_path / ".idsweep-probe-1").touch()
+    open_storage(tmp_path, create=True)
+
+
+def test_refuses_a_name_that_the_file_system_does_not_take(tmp_path):
+    with pytest.raises(UserError, match="can't be used"):
+        open_storage(tmp_path / ("x" * 300), create=True)
+
+
 def test_refuses_what_is_not_there(tmp_path):
     with pytest.raises(UserError, match="there is no idsweep storage"):
         open_storage(tmp_path / "none", create=False)

@@ -14,6 +14,7 @@ from sweep.pipeline import plan_sweep, run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.results import export_rows
 from sweep.sweepfile import load_sweep
+from sweep.tracking import connect, search_runs
 
 
 def run(file, storage, *overrides, cluster=None, lines=None):
@@ -80,9 +81,13 @@ def test_an_interrupted_sweep_goes_on_to_the_same_rows(finished, tiny_file, stor
         with pytest.raises(KeyboardInterrupt):
             run(tiny_file, storage, cluster=KilledAfter(count))
     lines = []
-    run(tiny_file, storage, lines=lines)
+    result = run(tiny_file, storage, lines=lines)
     assert lines[0] == "24 trials: 6 sealed, 18 to train, 18 to measure"
     assert exported(storage, tmp_path) == exported(finished.results.work.storage, tmp_path)
+    # Nobody went on writing behind an interrupted run's back.
+    client = connect(result.tracking_uri)
+    runs = search_runs(client, client.get_experiment_by_name("tiny").experiment_id)
+    assert len({run.info.run_name for run in runs}) == len(runs) == 24 + 2
 
 
 def test_a_failing_trial_is_told_and_stops_no_other(tiny_file, storage):
@@ -96,6 +101,12 @@ def test_a_failing_trial_is_told_and_stops_no_other(tiny_file, storage):
     assert "the loss is not finite" in result.report.read_text()
     # It is tried again next time, and its record goes when it succeeds.
     assert len(run(tiny_file, storage, space, sgd).failures) == 1
+
+
+def test_every_failure_is_told_however_alike_the_trials_are(tiny_file, storage):
+    space = "space=[{training.learning_rate: {grid: [1.0e+29, 1.0e+30, 1.0e+31]}}]"
+    result = run(tiny_file, storage, space, "training.optimizer=sgd")
+    assert len(result.failures) == 3
 
 
 def test_a_live_driver_keeps_others_out(tiny_file, storage):
@@ -128,15 +139,16 @@ def test_a_misspelt_predictor_is_told_before_anything_is_written(tiny_file, stor
     ("sections", "message"),
     [
         ({"resources": {"cpus": 9}}, "resources.cpus: 9 CPUs asked, but this machine has 4"),
-        ({"resources": {"gpus": 2}}, "resources.gpus: 2 GPUs asked, but this machine has 1"),
+        ({"resources": {"gpus": 3}}, "resources.gpus: 3 GPUs asked, but this machine has 2"),
         ({"measure": {"cpus_per_actor": 5}}, "measure.cpus_per_actor: 5 CPUs asked"),
-        ({"measure": {"actors": 2, "cpus_per_actor": 2}}, "2 actors reserve 4 CPUs"),
+        ({"resources": {"cpus": 4, "gpus": 2}}, "no node of this machine has 4 CPUs and 2 GPUs"),
+        ({"measure": {"actors": 3, "cpus_per_actor": 2}}, "3 actors reserve 6 of the 6 CPUs"),
     ],
 )
 def test_more_than_there_is_is_refused_with_the_numbers(sections, message):
     config = SweepConfig.model_validate({"name": "s", **sections})
     with pytest.raises(UserError, match=message):
-        check_capacity(config, Capacity(4, 1, "this machine"))
+        check_capacity(config, Capacity(((4, 1), (2, 2)), "this machine"))
 
 
 def test_regression_is_kept_as_json(finished):

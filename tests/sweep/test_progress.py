@@ -18,8 +18,7 @@ def observe(progress, status):
     return ended, StatusObserver(
         status=status,
         progress=progress,
-        newest=lambda trial: f"{trial.name} 0.9",
-        on_measured=lambda trial: ended.append(trial.key),
+        on_measured=lambda trial: ended.append(trial.key) or f"{trial.name} 0.9",
         on_failed=lambda trial, failure: ended.append(failure.reason),
         on_started=lambda: None,
     )
@@ -51,7 +50,7 @@ def test_plain_lines_come_now_and_then():
     progress = PlainProgress(lines.append, seconds=3600)
     progress.begin(Status(total=100, skipped=0))
     for _ in range(50):
-        progress.update(important=True)
+        progress.update()
     assert lines == []
 
 

@@ -72,6 +72,7 @@ def test_exported_schema_is_the_measurement(finished, tmp_path):
     [
         ("tiny", "rows.txt", r"end in .parquet or .csv"),
         ("tiny", "nowhere/rows.csv", "does not exist: make it first"),
+        ("tiny", "/proc/rows.csv", "can't be written"),
         ("tini", "rows.csv", "no sweep 'tini' .*there is: tiny"),
     ],
 )

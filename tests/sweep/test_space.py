@@ -96,3 +96,23 @@ def test_varied_keys_are_those_on_which_trained_trials_differ():
 def test_names_are_for_people():
     noise = trials(training={"label_noise": 0.5}, model={"name": "mlp", "width": 32, "depth": 1})
     assert [t.name for t in noise] == ["mlp-w32-d1-untrained-s0", "mlp-w32-d1-noise0.5-s0"]
+
+
+def test_no_two_trials_share_a_name():
+    axes = {
+        "model.name": ["mlp", "cnn"],
+        "model.batch_norm": [True, False],
+        "training.epochs": [1, 2],
+        "training.optimizer": ["adamw", "sgd"],
+        "training.learning_rate": [0.003, 0.0030001],
+        "training.weight_decay": [0, 0.01],
+        "training.batch_size": [32, 64],
+        "training.label_noise": [0, 0.25],
+    }
+    found = trials(space=[{key: {"grid": values} for key, values in axes.items()}])
+    assert len({t.name for t in found}) == len(found) == 2**8 + 4
+
+
+def test_a_trial_of_no_epochs_is_untrained():
+    found = trials(training={"epochs": 0})
+    assert [t.role for t in found] == ["untrained"]

@@ -4,7 +4,13 @@ import pytest
 
 from sweep.regression import Correlation
 from sweep.results import scalars
-from sweep.summary import headline, main_quantity, read_correlation, summarize_families
+from sweep.summary import (
+    headline,
+    interval_text,
+    main_quantity,
+    read_correlation,
+    summarize_families,
+)
 
 
 def correlation(value, low, high):
@@ -53,9 +59,16 @@ def test_headline_is_the_first_predictor_overall_and_along_axes(finished):
     sentences = headline(finished.regression)
     assert sentences[0].startswith("all trials: ")
     assert [s.partition(":")[0] for s in sentences[1:]] == [
+        "along model.name",
         "along model.width",
         "along training.label_noise",
     ]
+
+
+def test_an_interval_that_is_not_there_is_no_number():
+    row = correlation(0.5, float("nan"), float("nan"))
+    assert interval_text(row) == "unknown"
+    assert "nan" not in read_correlation(row)
 
 
 def test_nothing_measured_gives_no_lines():

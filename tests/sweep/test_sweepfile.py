@@ -53,8 +53,23 @@ WRONG = {
     ),
     "range upside down": (
         "name: a\nspace: {training.learning_rate: {loguniform: [1, 0.1]}}\n",
-        r"`0 < low < high` must hold, got \[1, 0.1\]",
+        r"`0 < low < high` must hold, got \[1.0, 0.1\]",
     ),
+    "range upside down, in the notation without a dot": (
+        "name: a\nspace: {training.learning_rate: {loguniform: [1e-1, 1e-4]}}\n",
+        r"`0 < low < high` must hold, got \[0.1, 0.0001\]",
+    ),
+    "an impossible date": ("name: 2020-99-99\n", r"s.yaml: not valid YAML"),
+    "a key that is a list": ("? [a, b]\n: 1\n", r"s.yaml:1: a key must be a plain word"),
+    "an alias of itself": ("name: &a [*a]\n", r"s.yaml.*not valid YAML"),
+    "true for a number": ("name: a\nmodel: {width: true}\n", r"width must be a number"),
+    "a seed too large": ("name: a\ndata: {seed: 99999999999}\n", r"less than or equal to 42949672"),
+    "a range too large": (
+        "name: a\nspace: {training.batch_size: {randint: [16, 99999999999999999999]}}\n",
+        r"randint.1: .*less than or equal to",
+    ),
+    "one image a batch": ("name: a\ntraining: {batch_size: 1}\n", r"greater than or equal to 2"),
+    "a GPU and a half": ("name: a\nresources: {gpus: 1.5}\n", r"fraction of a GPU must be below 1"),
     "unknown axis": (
         "name: a\nspace: {training.lable_noise: {grid: [0]}}\n",
         r"unknown axis; did you mean 'training.label_noise'",
@@ -118,6 +133,22 @@ def test_set_overrides_any_key_and_ends_an_axis(tiny_file):
 def test_a_wrong_override_is_named(tiny_file, override, message):
     with pytest.raises(UserError, match=message):
         load_sweep(tiny_file, [override])
+
+
+def test_numbers_without_a_dot_are_numbers(tmp_path):
+    content = "name: a\nspace: {training.learning_rate: {loguniform: [1e-4, 1e-1]}}\n"
+    (tmp_path / "s.yaml").write_text(content)
+    assert load_sweep(tmp_path / "s.yaml").config.space[0]["training.learning_rate"].loguniform == (
+        1e-4,
+        1e-1,
+    )
+
+
+def test_set_of_a_section_ends_its_axes_and_is_noted(tmp_path):
+    (tmp_path / "s.yaml").write_text("name: a\nspace: {training.seed: {grid: [0, 1]}}")
+    file = load_sweep(tmp_path / "s.yaml", ["training={epochs: 2}"])
+    assert file.config.space == [{}]
+    assert file.text.endswith("\n# --set training={epochs: 2}\n")
 
 
 def test_every_setting_says_what_it_means():

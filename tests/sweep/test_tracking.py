@@ -1,6 +1,8 @@
 """MLflow shows what is sealed: once, whole, and again if it was away. Real MLflow on SQLite."""
 
+import http.server
 import socket
+import threading
 
 import pytest
 
@@ -10,10 +12,11 @@ from sweep.paths import open_storage
 from sweep.pipeline import run_sweep, track_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.regression import regress
-from sweep.results import load_results, scalars, settle_regression, trials_table
+from sweep.results import load_results, rows_digest, scalars, settle_regression, trials_table
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, hide_password, read_trials, search_runs
+from sweep.tracking.store import create_embedded
 
 
 def everything(uri, experiment="tiny"):
@@ -91,6 +94,65 @@ def test_tracking_twice_changes_nothing(own_copy):
     assert everything(uri) == before
 
 
+def test_tracking_goes_on_when_settings_change(tiny_file, tmp_path):
+    """Run, track, and run again with other settings: one run a trial, with the newest rows."""
+    storage = open_storage(tmp_path / "storage", create=True)
+    small = ["space=[{}]", "regression.resamples=100"]
+    for more in ([], ["measure.num_samples=60", "measure.actors=2"], ["analyses.linear=null"]):
+        file = load_sweep(tiny_file, [*small, *more])
+        result = run_sweep(file, storage, LocalProcess(), SilentProgress())
+        assert result.tracking_uri is not None
+        uri = track_sweep(storage, "tiny", None, SilentProgress())
+        trials = [row for row in everything(uri).values() if "idsweep.trial" in row[5]]
+        assert len(trials) == 2
+        results = load_results(storage, "tiny").results
+        for found in results:
+            value = scalars(found.rows)["id_last_hidden/twonn"].value
+            (metrics,) = [row[6] for row in trials if row[5]["idsweep.trial"] == found.trial.key]
+            assert [v for *_, v in metrics["id_last_hidden/twonn"]] == [value]
+
+
+def test_stale_rows_in_mlflow_are_not_taken(finished):
+    digests = {r.trial.key: rows_digest(r.rows) for r in finished.results.results}
+    read_trials(finished.tracking_uri, "tiny", digests)
+    digests[next(iter(digests))] = "of other rows"
+    with pytest.raises(UserError, match="misses 1 of 24 trials"):
+        read_trials(finished.tracking_uri, "tiny", digests)
+
+
+def test_a_store_that_was_killed_while_it_was_made_is_made_again(storage):
+    connect(f"sqlite:///{storage.folder}/.writing-mlflow-1.db")  # a leftover, with no tables
+    create_embedded(storage)
+    assert connect(storage.tracking_uri).search_experiments()
+    before = storage.tracking_file.stat().st_mtime_ns
+    create_embedded(storage)
+    assert storage.tracking_file.stat().st_mtime_ns == before
+
+
+def test_what_is_no_mlflow_is_told_in_one_line(finished, tmp_path):
+    class Pages(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404)
+
+        do_POST = do_GET  # noqa: N815 - the names are the protocol's
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        uri = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(UserError, match=r"MLflow at .* failed") as caught:
+            track_sweep(finished.results.work.storage, "tiny", uri, SilentProgress())
+        assert "\n" not in str(caught.value)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 def test_a_run_broken_off_is_completed_and_a_deleted_one_comes_back_once(own_copy):
     storage, uri = own_copy
     before = everything(uri)
@@ -108,8 +170,8 @@ def test_a_run_broken_off_is_completed_and_a_deleted_one_comes_back_once(own_cop
 
 def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
     results = finished.results
-    keys = {result.trial.key for result in results.results}
-    from_mlflow = read_trials(finished.tracking_uri, "tiny", keys)
+    digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
+    from_mlflow = read_trials(finished.tracking_uri, "tiny", digests)
     from_rows = trials_table(results.results)
     assert set(from_mlflow) == set(from_rows)
     axes = varied_keys(results.trials)
@@ -120,7 +182,7 @@ def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
 
 def test_missing_trials_are_told(finished):
     with pytest.raises(UserError, match=r"misses 1 of 1 trials: run `idsweep track tiny`"):
-        read_trials(finished.tracking_uri, "tiny", {"unknown"})
+        read_trials(finished.tracking_uri, "tiny", {"unknown": "digest"})
 
 
 def free_port():
@@ -153,4 +215,5 @@ def test_the_sweep_goes_on_without_mlflow_and_track_catches_up(tiny_file, tmp_pa
 
 def test_passwords_are_hidden():
     assert hide_password("postgresql://me:pw@host/db") == "postgresql://***@host/db"
+    assert hide_password("http://me:p@ss/w@host down") == "http://***@host down"
     assert hide_password("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"

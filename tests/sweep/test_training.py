@@ -14,6 +14,7 @@ from sweep.space import make_trials
 from sweep.training.labels import corrupt_labels
 from sweep.training.trainer import (
     WEIGHTS,
+    _batches,
     is_trained,
     load_checkpoint,
     read_history,
@@ -78,6 +79,13 @@ def test_a_result_does_not_depend_on_what_ran_before_it(make):
         for trial, _, paths in (make("fresh", **sections), make("after", **sections))
     }
     assert len(digests) == 1
+
+
+def test_a_lone_last_image_joins_the_batch_before():
+    sizes = [len(batch) for batch in _batches(torch.arange(129), 64)]
+    assert sizes == [64, 65]
+    assert torch.cat(_batches(torch.arange(129), 64)).tolist() == list(range(129))
+    assert [len(batch) for batch in _batches(torch.arange(1), 64)] == [1]
 
 
 def test_checkpoint_comes_back_whole(make):

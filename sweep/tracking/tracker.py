@@ -7,33 +7,25 @@ of the sealed files, so sending a run a second time changes nothing.
 
 from __future__ import annotations
 
-import ast
 import json
-import logging
 import math
-import os
-import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
-from sweep.errors import UserError
 from sweep.measurement import Measurement, write_rows
 from sweep.paths import Storage
 from sweep.regression import Regression
-from sweep.results import TrialResult, scalar_name, scalars, sorted_trials, trial_parameters
+from sweep.results import TrialResult, rows_digest, scalars, trial_parameters
 from sweep.sealing import MANIFEST, content_key
-from sweep.space import flatten
+from sweep.tracking.store import TAG, answering, connect, create_embedded, search_runs
 from sweep.work import Work
 
-TAG = "idsweep."
 METRICS_PER_BATCH = 1000
 PARAMS_PER_BATCH = 100
-ANSWER_SECONDS = 3.0
 
 
 class Tracker(Protocol):
@@ -84,23 +76,45 @@ class MlflowTracker:
         self._runs: dict[str, Any] = {}
 
     def begin(self, work: Work, source: str) -> None:
+        with answering(self.uri):
+            self._begin(work, source)
+
+    def trial(self, work: Work, result: TrialResult) -> None:
+        with answering(self.uri):
+            self._trial(work, result)
+
+    def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
+        with answering(self.uri):
+            self._regression(work, regression, pictures)
+
+    def report(self, work: Work, page: Path) -> None:
+        with answering(self.uri):
+            run_id = self._sweep_run(work)
+            self._client.log_artifact(run_id, str(page))
+
+    def _begin(self, work: Work, source: str) -> None:
+        if self._embedded:
+            create_embedded(self._storage)
         self._client = connect(self.uri)
         self._experiment = self._find_experiment(work)
         self._runs = {_identity(run): run for run in search_runs(self._client, self._experiment)}
-        timestamp = _sealed_at(work.data.folder)
-        run_id = self._find_run("sweep", work.config.name, timestamp, {"role": "sweep"})
-        self._params(run_id, flatten(_sweep_parameters(work)))
+        run_id = self._sweep_run(work)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "sweep.yaml"
             path.write_text(source)
             self._client.log_artifact(run_id, str(path))
-        self._finish(run_id, timestamp)
+        self._finish(run_id, _sealed_at(work.data.folder))
 
-    def trial(self, work: Work, result: TrialResult) -> None:
+    def _sweep_run(self, work: Work) -> str:
+        """The run that holds the sweep's file and report; its settings may change, so no params."""
+        timestamp = _sealed_at(work.data.folder)
+        return self._find_run("sweep", work.config.name, timestamp, {"role": "sweep"})
+
+    def _trial(self, work: Work, result: TrialResult) -> None:
         from sweep.report.static import draw_profile
 
         trial = result.trial
-        digest = content_key([vars(row) for row in result.rows if math.isfinite(row.value)])
+        digest = rows_digest(result.rows)
         known = self._runs.get(f"trial={trial.key}")
         if known is not None:
             projected = known.data.tags.get(TAG + "rows")
@@ -123,7 +137,7 @@ class MlflowTracker:
         self._client.set_tag(run_id, TAG + "rows", digest)  # last: now it is whole
         self._finish(run_id, timestamp)
 
-    def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
+    def _regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         digest = content_key(regression.to_json())
         identity = f"regression={digest}"
         known = self._runs.get(identity)
@@ -133,7 +147,8 @@ class MlflowTracker:
         name = f"regression-{regression.num_trials}-trials"
         tags = {"role": "regression", "regression": digest}
         run_id = self._find_run(identity, name, timestamp, tags)
-        self._params(run_id, flatten({"regression": work.config.regression.model_dump()}))
+        settings = {name: getattr(regression, name) for name in ("response", "resamples", "seed")}
+        self._params(run_id, settings)
         metrics = []
         for row in regression.correlations:
             scope = row.scope.replace(" ", "_")
@@ -152,16 +167,13 @@ class MlflowTracker:
         self._client.set_tag(run_id, TAG + "rows", digest)
         self._finish(run_id, timestamp)
 
-    def report(self, work: Work, page: Path) -> None:
-        timestamp = _sealed_at(work.data.folder)
-        run_id = self._find_run("sweep", work.config.name, timestamp, {"role": "sweep"})
-        self._client.log_artifact(run_id, str(page))
-
     def _find_experiment(self, work: Work) -> str:
         name = work.config.name
         experiment = self._client.get_experiment_by_name(name)
         if experiment is None:
-            location = (self._storage.artifacts / name).as_uri() if self._embedded else None
+            # A server knows where its artifacts go; a bare database would use this folder.
+            served = self.uri.startswith(("http://", "https://"))
+            location = None if served else (self._storage.artifacts / name).as_uri()
             tags = {"mlflow.note.content": _describe(work)}
             return str(self._client.create_experiment(name, location, tags))
         if experiment.lifecycle_stage == "deleted":
@@ -200,114 +212,6 @@ class MlflowTracker:
         self._client.set_terminated(run_id, "FINISHED", end_time=timestamp)
 
 
-def send(call: Callable[[], None]) -> None:
-    """Make a tracker's call; if MLflow is gone by now, `idsweep track` brings what it misses."""
-    import requests
-    from mlflow.exceptions import MlflowException
-
-    with suppress(MlflowException, requests.RequestException, OSError):
-        call()
-
-
-def connect(uri: str) -> Any:
-    """An MLflow client for `uri`; UserError within seconds if nothing answers."""
-    if uri.startswith(("http://", "https://")):
-        _probe(uri)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    for name in ("alembic", "mlflow"):  # each tells of every table it makes
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-    try:
-        return mlflow.MlflowClient(tracking_uri=uri)
-    except (MlflowException, OSError) as error:
-        first_line = (str(error).splitlines() or [""])[0]
-        raise UserError(f"MLflow does not answer at {hide_password(uri)}: {first_line}") from error
-
-
-def search_runs(client: Any, experiment_id: str) -> list[Any]:
-    """All runs of an experiment that are not deleted."""
-    runs: list[Any] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment_id], max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def read_trials(uri: str, experiment: str, keys: set[str]) -> Any:
-    """The table of trials read back from MLflow: the same columns as `trials_table`.
-
-    keys: the trials that belong to the sweep now. Raises UserError if MLflow doesn't
-    answer or misses one of them.
-    """
-    client = connect(uri)
-    found = client.get_experiment_by_name(experiment)
-    runs = search_runs(client, found.experiment_id) if found else []
-    records = []
-    for run in runs:
-        key = run.data.tags.get(TAG + "trial")
-        if key not in keys or TAG + "rows" not in run.data.tags:
-            continue
-        params = {name: _parsed(text) for name, text in run.data.params.items()}
-        params.pop("data.digest", None)
-        metrics = run.data.metrics
-        summary = {
-            name: value
-            for name, value in metrics.items()
-            if not name.startswith("history/")
-            and name != "relative_depth"
-            and scalar_name(name, "peak") not in metrics  # a profile: one value per layer
-        }
-        records.append(
-            {
-                "trial": key,
-                "name": run.info.run_name,
-                "role": run.data.tags[TAG + "role"],
-                **params,
-                **summary,
-            }
-        )
-    missing = keys - {str(record["trial"]) for record in records}
-    if missing:
-        raise UserError(
-            f"MLflow experiment {experiment!r} at {hide_password(uri)} misses {len(missing)} of "
-            f"{len(keys)} trials: run `idsweep track {experiment}`"
-        )
-    return sorted_trials(records)
-
-
-def hide_password(text: str) -> str:
-    """A text without the user and password that a URI in it may hold."""
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
-
-
-def _parsed(text: str) -> Any:
-    """MLflow keeps parameters as text: back to the number, truth value or name it was."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _probe(uri: str) -> None:
-    import requests
-
-    try:
-        requests.get(uri.rstrip("/") + "/health", timeout=ANSWER_SECONDS)
-    except requests.RequestException as error:
-        raise UserError(
-            f"MLflow does not answer at {hide_password(uri)} ({type(error).__name__})"
-        ) from error
-
-
 def _identity(run: Any) -> str:
     tags = run.data.tags
     for name in ("trial", "regression"):
@@ -319,15 +223,6 @@ def _identity(run: Any) -> str:
 def _sealed_at(folder: Path) -> int:
     """Milliseconds since 1970 at which a folder was sealed."""
     return int((folder / MANIFEST).stat().st_mtime * 1000)
-
-
-def _sweep_parameters(work: Work) -> dict[str, Any]:
-    config = work.config
-    return {
-        "data": config.data.model_dump() | {"digest": work.data.digest},
-        "measure": config.measure.model_dump(),
-        "analyses": config.analyses.model_dump(),
-    }
 
 
 def _trial_metrics(result: TrialResult) -> list[tuple[str, float, int]]:
@@ -364,19 +259,3 @@ def _describe(work: Work) -> str:
         "x-axis of a chart. `id_last_hidden/...`, `id_peak/...` and `test_accuracy` are one "
         "number per trial. Regressions are runs of their own."
     )
-
-
-def serve_ui(storage: Storage, port: int) -> int:
-    """Serve the embedded store's MLflow pages on loopback until stopped; returns its exit code."""
-    import subprocess
-    import sys
-
-    arguments = ["--backend-store-uri", storage.tracking_uri, "--host", "127.0.0.1"]
-    arguments += ["--port", str(port), "--workers", "1"]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    print(f"MLflow on http://127.0.0.1:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
-    try:
-        command = [sys.executable, "-m", "mlflow", "server", *arguments]
-        return subprocess.call(command, env=environment)
-    except KeyboardInterrupt:
-        return 0
