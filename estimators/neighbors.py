@@ -2,22 +2,35 @@
 
 Legend: N points, D units, K neighbors, M candidates.
 
-The product form |a|^2 + |b|^2 - 2ab finds the neighbors fast but cancels when points are
-close together, so it only *nominates* candidates. Their distances are then computed again
-from differences, and a bound on the product's rounding error certifies that no other point
-could have been nearer. Rows that the certificate doesn't cover are computed in full.
+Matrix products find the neighbors fast but cancel when points are close together, so they
+only *nominate* candidates. Their distances are then computed again from differences in
+float64, and a bound on the products' rounding error certifies that no other point could
+have been nearer. `screening` does that in low precision; where the points are too close
+together for it, products in float64 nominate, and rows that even their certificate doesn't
+cover are computed in full.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import EstimationError
+from estimators.screening import (
+    TooManyCandidatesError,
+    fastest_precision,
+    find_candidates,
+    measure_candidates,
+)
+
+Precision = Literal["auto", "bfloat16", "float32", "float64"]
+# Below this, or for more neighbors, low precision saves nothing.
+MIN_SCREENED = 256
+MAX_SCREENED_NEIGHBORS = 128
 
 EXTRA_CANDIDATES = 2
 TILE_ROWS = 1024
@@ -32,22 +45,29 @@ class Neighbors:
     distances: (N, K) float64, ascending in each row.
     indices: (N, K) int64; equal distances are ordered by index.
     num_redone: rows for which the candidates were not provably enough.
+    precision: of the products that nominated; the distances are float64 always.
     """
 
     distances: NDArray[np.float64]
     indices: NDArray[np.int64]
     num_redone: int
+    precision: str = "float64"
 
     @property
     def num_points(self) -> int:
         return int(self.distances.shape[0])
 
 
-def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
+def nearest_neighbors(
+    points: ArrayLike | torch.Tensor, k: int, *, precision: Precision = "auto"
+) -> Neighbors:
     """Find the k nearest neighbors of every point, exactly.
 
     points: (N, D) real array or tensor, finite; more axes are flattened into D.
     k: neighbors per point, 1 <= k < N.
+    precision: of the products that nominate candidates; the result is the same. "auto"
+        takes bfloat16 where this processor multiplies it faster, else float32. Points that
+        it can't tell apart go to the next higher one.
 
     Equal points are neighbors at distance 0, and no point is its own neighbor.
     Raises EstimationError on NaN or infinite values and unless N > k >= 1.
@@ -55,7 +75,27 @@ def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
     >>> nearest_neighbors([[0.0], [1.0], [3.0]], k=2).indices.tolist()
     [[1, 2], [0, 2], [1, 0]]
     """
-    exact = _as_matrix(points, k)
+    if precision not in get_args(Precision):
+        raise EstimationError(
+            f"precision must be one of {', '.join(get_args(Precision))}, but got {precision!r}"
+        )
+    matrix = _as_matrix(points, k)
+    chosen: str = precision
+    if precision == "auto":
+        screened = len(matrix) >= MIN_SCREENED and k <= MAX_SCREENED_NEIGHBORS
+        chosen = fastest_precision() if screened else "float64"
+    for low in ("bfloat16", "float32"):
+        if chosen in (low, "bfloat16") and chosen != "float64":
+            try:
+                candidates = find_candidates(matrix, k, low)
+            except TooManyCandidatesError:
+                continue
+            distances, indices = measure_candidates(matrix, candidates, k)
+            return Neighbors(distances.numpy(), indices.numpy(), 0, low)
+    return _nearest_in_double(matrix.to(torch.float64), k)
+
+
+def _nearest_in_double(exact: torch.Tensor, k: int) -> Neighbors:
     num_points = exact.shape[0]
     num_candidates = min(k + EXTRA_CANDIDATES, num_points - 1)
     # Centered, an offset costs the products nothing; differences are taken before centering.
@@ -88,9 +128,13 @@ def nearest_neighbors(points: ArrayLike | torch.Tensor, k: int) -> Neighbors:
 
 
 def _as_matrix(points: ArrayLike | torch.Tensor, k: int) -> torch.Tensor:
-    """The points as an (N, D) float64 tensor, or an error with counts."""
+    """The points as an (N, D) float32 or float64 tensor, as they are, or an error with counts."""
     raw: Any = points.detach() if isinstance(points, torch.Tensor) else np.asarray(points)
-    tensor = torch.as_tensor(raw).to(torch.float64)
+    tensor = torch.as_tensor(raw)
+    if tensor.dtype in (torch.float16, torch.bfloat16):
+        tensor = tensor.to(torch.float32)
+    elif tensor.dtype != torch.float32:
+        tensor = tensor.to(torch.float64)
     num_points = tensor.shape[0] if tensor.ndim else 0
     if not 1 <= k < num_points:
         raise EstimationError(

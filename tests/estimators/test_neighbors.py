@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from estimators import EstimationError, nearest_neighbors
+from estimators.screening import fastest_precision
 
 RNG = np.random.default_rng(0)
 
@@ -41,9 +42,10 @@ HARD = {
 }
 
 
+@pytest.mark.parametrize("precision", ["auto", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", HARD)
-def test_equals_brute_force(name):
-    found = nearest_neighbors(HARD[name], k=3)
+def test_equals_brute_force(name, precision):
+    found = nearest_neighbors(HARD[name], k=3, precision=precision)
     distances, indices = brute_force(HARD[name], 3)
     np.testing.assert_array_equal(found.indices, indices)
     np.testing.assert_allclose(found.distances, distances, rtol=1e-9)
@@ -59,16 +61,54 @@ def test_equals_brute_force(name):
 )
 def test_ties_and_duplicates_come_in_index_order(points):
     # Small integers: every distance is exact, and ties and duplicates abound.
-    found = nearest_neighbors(points * len(points), k=3)
     distances, indices = brute_force(points * len(points), 3)
-    np.testing.assert_array_equal(found.indices, indices)
-    np.testing.assert_allclose(found.distances, distances, rtol=1e-12)
+    for precision in ("bfloat16", "float32", "float64"):
+        found = nearest_neighbors(points * len(points), k=3, precision=precision)
+        np.testing.assert_array_equal(found.indices, indices)
+        np.testing.assert_allclose(found.distances, distances, rtol=1e-12)
+
+
+@pytest.mark.parametrize("num_points", [1023, 1024, 2600, 3100, 4100])
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_tiles_cover_every_pair(num_points, precision):
+    """One tile, odd and even numbers of blocks: all agree with products in float64."""
+    points = np.random.default_rng(num_points).standard_normal((num_points, 12))
+    points = np.maximum(points, 0).astype(np.float32)
+    found = nearest_neighbors(points, k=4, precision=precision)
+    assert found.precision == precision
+    reference = nearest_neighbors(points, k=4, precision="float64")
+    np.testing.assert_array_equal(found.indices, reference.indices)
+    np.testing.assert_allclose(found.distances, reference.distances, rtol=1e-12)
+
+
+def test_points_too_close_for_low_precision_go_to_a_higher_one():
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(1e3 * rng.standard_normal((3, 6)), 400, axis=0)
+    points = clusters + 1e-9 * rng.standard_normal(clusters.shape)
+    found = nearest_neighbors(points, k=2, precision="bfloat16")
+    assert found.precision == "float64"
+    np.testing.assert_array_equal(found.indices, brute_force(points, 2)[1])
+
+
+@pytest.mark.parametrize("shape", [(40, 20_000), (600, 300), (2100, 5)])
+def test_precision_changes_no_bit(shape):
+    """Which one is fastest is measured, so it may differ from process to process."""
+    points = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    found = [nearest_neighbors(points, 3, precision=p) for p in ("bfloat16", "float32")]
+    np.testing.assert_array_equal(found[0].distances, found[1].distances)
+    np.testing.assert_array_equal(found[0].indices, found[1].indices)
+    assert fastest_precision() in ("bfloat16", "float32")
+
+
+def test_refuses_a_precision_that_is_none():
+    with pytest.raises(EstimationError, match="but got 'float8'"):
+        nearest_neighbors(np.eye(9), 2, precision="float8")
 
 
 def test_more_ties_than_candidates_are_redone():
     points = np.zeros((50, 3))
     points[:25] = 1
-    found = nearest_neighbors(points, k=2)
+    found = nearest_neighbors(points, k=2, precision="float64")
     assert found.num_redone == 50
     np.testing.assert_array_equal(found.indices[0], [1, 2])
     np.testing.assert_array_equal(found.indices[1], [0, 2])
