@@ -6,18 +6,15 @@ run it again.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import Cluster
+from sweep.lock import only_driver
 from sweep.paths import Storage, claim_storage
 from sweep.progress import Progress, Status, StatusObserver
 from sweep.regression import Regression, regress
@@ -91,7 +88,7 @@ def run_sweep(
 
     data = prepare_data(config.data, storage)
     work = Work(config, storage, data)
-    with _only_driver(work):
+    with only_driver(work.sweep_paths.lock, config.name):
         trials = make_trials(config, data.digest)
         write_plan(work, sweep.text, trials)
         remove_unfinished(work.sweep_paths.folder)
@@ -278,27 +275,6 @@ def _past_failures(results: SweepResults) -> dict[str, Failure]:
         if trial.key not in done
     }
     return {name: failure for name, failure in found.items() if failure is not None}
-
-
-@contextmanager
-def _only_driver(work: Work) -> Iterator[None]:
-    """Hold the sweep's lock; the system lets go of it when this process dies, however."""
-    path = work.sweep_paths.lock
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise UserError(
-                f"sweep {work.config.name!r} is being run already by process "
-                f"{file.read().strip() or 'unknown'} in {work.storage.folder}: "
-                "wait for it, or choose another --storage"
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 def _stage_seconds(clock: Clock) -> dict[str, float]:

@@ -1,0 +1,34 @@
+"""One driver a sweep: others are kept out while it lives, and let in however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweep.errors import UserError
+
+
+@contextmanager
+def only_driver(path: Path, name: str) -> Iterator[None]:
+    """Hold the lock file of the sweep `name`; the system lets go of it when this process dies.
+
+    Raises UserError with the other's process id if one is alive.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise UserError(
+                f"sweep {name!r} is being run already by process "
+                f"{file.read().strip() or 'unknown'} (lock {path}): "
+                "wait for it, or choose another --storage"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
