@@ -111,7 +111,7 @@ class _Screen:
         norm = torch.empty(num_points, dtype=torch.float64)
         residual = torch.empty(num_points, dtype=torch.float64)
         exact = torch.float64 if points.dtype == torch.float64 else torch.float32
-        center = points.mean(dim=0, dtype=torch.float64).to(exact)
+        center = points.mean(dim=0)  # any vector would do, so its rounding is no matter
         step = max(1, CHUNK_NUMBERS // num_units)
         parts = slice(num_units, num_units + NUM_PARTS)
         ones = slice(num_units + NUM_PARTS, num_units + 2 * NUM_PARTS)
