@@ -14,7 +14,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +99,16 @@ def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:
     older_than: seconds; where others may be writing, spare what is younger.
     """
     latest = time.time() - older_than
-    unfinished = [p for p in folder.rglob(f"{TEMPORARY_PREFIX}*") if p.lstat().st_mtime <= latest]
-    for path in unfinished:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return len(unfinished)
+    count = 0
+    for path in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
+        with suppress(FileNotFoundError):  # its writer may be done with it just now
+            if path.lstat().st_mtime <= latest:
+                count += 1
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+    return count
 
 
 def file_digest(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Sealed or absent, whatever happens in between."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -59,6 +60,16 @@ def test_a_killed_writer_leaves_only_what_is_swept(tmp_path):
     (tmp_path / ".writing-report-1").write_text("half")
     assert remove_unfinished(tmp_path) == 2
     assert list(tmp_path.rglob(".writing-*")) == []
+
+
+def test_what_others_may_be_writing_is_spared(tmp_path):
+    (tmp_path / ".writing-young").write_text("half")
+    assert remove_unfinished(tmp_path, older_than=3600) == 0
+    old = tmp_path / ".writing-old"
+    old.write_text("half")
+    os.utime(old, (0, 0))
+    assert remove_unfinished(tmp_path, older_than=3600) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [".writing-young"]
 
 
 def test_write_file_replaces_whole(tmp_path):
