@@ -7,6 +7,7 @@ process or knows about Ray, MLflow or Arrow.
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, Estimator
 from estimators.neighbors import Neighbors, nearest_neighbors
+from estimators.points import Points
 from estimators.spectrum import (
     Spectrum,
     covariance_spectrum,
@@ -27,6 +28,7 @@ __all__ = [
     "EstimationError",
     "Estimator",
     "Neighbors",
+    "Points",
     "Spectrum",
     "TwoNN",
     "covariance_spectrum",

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from estimators.neighbors import Neighbors
 
@@ -26,6 +29,8 @@ class Estimate:
     num_dropped: points left out (duplicates and ties; the settings tell them apart).
     scale: mean distance to the farthest neighbor used, in the units of the points.
     settings: everything that fixes the number: method, k, trim, counts of what was dropped.
+    local: (N,) dimension at each point of the table, in its order, NaN where a point was
+        dropped; None for methods without local values.
     """
 
     dimension: float
@@ -36,10 +41,14 @@ class Estimate:
     num_dropped: int
     scale: float
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    local: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
 
 class Estimator(Protocol):
-    """An intrinsic-dimension estimator over one table of nearest neighbors."""
+    """An intrinsic-dimension estimator over one table of nearest neighbors.
+
+    One that needs coordinates reads `neighbors.points`.
+    """
 
     @property
     def name(self) -> str:
@@ -47,10 +56,11 @@ class Estimator(Protocol):
 
     @property
     def num_neighbors(self) -> int:
-        """How many neighbors of each point the estimator reads."""
+        """How many neighbors of each point the estimator reads; 1 if it reads none."""
 
     def estimate(self, neighbors: Neighbors) -> Estimate:
         """The dimension of the points that `neighbors` was computed from.
 
-        Raises EstimationError if too few usable points remain.
+        Raises EstimationError if too few usable points remain, or if the table has too few
+        columns or lacks the points that this estimator needs.
         """

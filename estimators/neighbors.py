@@ -12,7 +12,7 @@ cover are computed in full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import EstimationError
+from estimators.points import Points
 from estimators.screening import (
     TooManyCandidatesError,
     fastest_precision,
@@ -46,16 +47,23 @@ class Neighbors:
     indices: (N, K) int64; equal distances are ordered by index.
     num_redone: rows for which the candidates were not provably enough.
     precision: of the products that nominated; the distances are float64 always.
+    points: what the table was computed from, for estimators that need coordinates; not a
+        copy.
     """
 
     distances: NDArray[np.float64]
     indices: NDArray[np.int64]
-    num_redone: int
+    num_redone: int = 0
     precision: str = "float64"
+    points: Points | None = field(default=None, repr=False, compare=False)
 
     @property
     def num_points(self) -> int:
         return int(self.distances.shape[0])
+
+    @property
+    def num_neighbors(self) -> int:
+        return int(self.distances.shape[1])
 
 
 def nearest_neighbors(
@@ -91,8 +99,9 @@ def nearest_neighbors(
             except TooManyCandidatesError:
                 continue
             distances, indices = measure_candidates(matrix, candidates, k)
-            return Neighbors(distances.numpy(), indices.numpy(), 0, low)
-    return _nearest_in_double(matrix.to(torch.float64), k)
+            return Neighbors(distances.numpy(), indices.numpy(), 0, low, Points(points))
+    found = _nearest_in_double(matrix.to(torch.float64), k)
+    return replace(found, points=Points(points))
 
 
 def _nearest_in_double(exact: torch.Tensor, k: int) -> Neighbors:

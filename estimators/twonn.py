@@ -15,10 +15,10 @@ from scipy.stats import chi2, norm
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate
+from estimators.local import usable_points
 from estimators.neighbors import Neighbors
 
 Method = Literal["censored", "mle", "linear"]
-MIN_POINTS = 10
 NUM_JACKKNIFE_GROUPS = 20
 
 
@@ -86,21 +86,9 @@ class TwoNN:
         Raises EstimationError if the table has fewer than 2 columns, or if fewer than
         10 points remain after duplicates and ties are dropped.
         """
-        if neighbors.distances.shape[1] < 2:
-            raise EstimationError(
-                "`k >= 2` must hold, but got k=1: TwoNN needs two neighbors of each point"
-            )
+        usable = usable_points(neighbors, 2)
+        kept = usable.kept
         first, second = neighbors.distances[:, 0], neighbors.distances[:, 1]
-        duplicates = first == 0
-        ties = ~duplicates & (first == second)
-        kept = ~duplicates & ~ties
-        num_points = int(kept.sum())
-        if num_points < MIN_POINTS:
-            raise EstimationError(
-                f"at least {MIN_POINTS} points with two distinct neighbor distances are "
-                f"needed, but of {len(first)} points {int(duplicates.sum())} have a duplicate "
-                f"and {int(ties.sum())} a tie, leaving {num_points}: bring more distinct points"
-            )
         log_mu = np.log(second[kept]) - np.log(first[kept])
         fit = _fit_linear if self.method == "linear" else _fit_likelihood
         dimension, stderr, low, high = fit(
@@ -111,8 +99,8 @@ class TwoNN:
             stderr=stderr,
             low=low,
             high=high,
-            num_points=num_points,
-            num_dropped=len(first) - num_points,
+            num_points=len(log_mu),
+            num_dropped=len(first) - len(log_mu),
             scale=float(second[kept].mean()),
             settings={
                 "estimator": self.name,
@@ -120,8 +108,8 @@ class TwoNN:
                 "k": 2,
                 "trim": 0.0 if self.method == "mle" else self.trim,
                 "confidence": self.confidence,
-                "duplicates_dropped": int(duplicates.sum()),
-                "ties_dropped": int(ties.sum()),
+                "duplicates_dropped": usable.num_duplicates,
+                "ties_dropped": usable.num_ties,
             },
         )
 

@@ -98,5 +98,5 @@ def test_refuses_settings_out_of_range(arguments, message):
 
 
 def test_refuses_one_neighbor():
-    with pytest.raises(EstimationError, match="got k=1: TwoNN needs two"):
+    with pytest.raises(EstimationError, match="`k >= 2` must hold, but the table has k=1"):
         TwoNN().estimate(nearest_neighbors(np.eye(30), 1))

@@ -1,0 +1,149 @@
+"""From a dimension at every point to one dimension with an honest error bar.
+
+Legend: N points, K neighbors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from estimators.errors import EstimationError
+from estimators.estimate import Estimate, Setting
+from estimators.neighbors import Neighbors
+
+Average = Literal["arithmetic", "harmonic"]
+MIN_POINTS = 10
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Which points have K neighbors that say something about dimension.
+
+    kept: (N,) bool: neither a duplicate nor a tie.
+    num_duplicates: points whose nearest neighbor is at distance 0.
+    num_ties: points that are no duplicate and whose K neighbors are all equally far.
+    """
+
+    kept: NDArray[np.bool_]
+    num_duplicates: int
+    num_ties: int
+
+
+def require_neighbors(neighbors: Neighbors, k: int, who: str) -> None:
+    """Raise EstimationError unless the table has at least k columns."""
+    if neighbors.num_neighbors < k:
+        raise EstimationError(
+            f"`k >= {k}` must hold, but the table has k={neighbors.num_neighbors}: "
+            f"{who} reads {k} neighbors of each point"
+        )
+
+
+def usable_points(neighbors: Neighbors, k: int, minimum: int = MIN_POINTS) -> Usable:
+    """Tell apart duplicates, ties and the rest, going by the first k neighbors.
+
+    Raises EstimationError if the table has fewer columns, or if fewer than `minimum` points
+    are left.
+    """
+    require_neighbors(neighbors, k, "this estimator")
+    nearest, farthest = neighbors.distances[:, 0], neighbors.distances[:, k - 1]
+    duplicates = nearest == 0
+    ties = ~duplicates & (nearest == farthest)
+    kept = ~duplicates & ~ties
+    if kept.sum() < minimum:
+        raise EstimationError(
+            f"at least {minimum} points with two distinct neighbor distances are needed, but "
+            f"of {len(kept)} points {int(duplicates.sum())} have a duplicate and "
+            f"{int(ties.sum())} a tie, leaving {int(kept.sum())}: bring more distinct points"
+        )
+    return Usable(kept, int(duplicates.sum()), int(ties.sum()))
+
+
+def log_interval(dimension: float, stderr: float, confidence: float) -> tuple[float, float]:
+    """Ends of the normal interval of log dimension: never below 0.
+
+    >>> low, high = log_interval(10.0, 1.0, confidence=0.95)
+    >>> round(low, 2), round(high, 2)
+    (8.22, 12.17)
+    """
+    reach = float(norm.isf((1 - confidence) / 2)) * stderr / dimension
+    return dimension * math.exp(-reach), dimension * math.exp(reach)
+
+
+def shared_neighbor_stderr(
+    influence: NDArray[np.float64], neighborhoods: NDArray[np.int64]
+) -> float:
+    """Standard error of a mean whose terms share neighbors, hence are correlated.
+
+    influence: (N,) what each point adds to the mean, centered.
+    neighborhoods: (N, K) indices of the points that each term was computed from, the point
+        itself apart.
+
+    Var = sum_p (sum_{i: p in S_i} psi_i)^2 / ((K + 1) N^2), with S_i the neighbors of i and
+    i itself: terms count as correlated by the share of points that they have in common. It
+    is never negative, and without shared neighbors it is the usual sum psi_i^2 / N^2. The
+    idea is that of spatial standard errors (Conley 1999, doi:10.1016/S0304-4076(98)00084-0)
+    with the overlap of neighborhoods as the kernel.
+    """
+    num_points, k = neighborhoods.shape
+    owners, own = np.unique(neighborhoods, return_inverse=True)
+    shared = np.bincount(own.ravel(), weights=np.repeat(influence, k), minlength=len(owners))
+    # Each point is in its own neighborhood too; where it is nobody's neighbor, only there.
+    place = np.minimum(np.searchsorted(owners, np.arange(num_points)), len(owners) - 1)
+    seen = owners[place] == np.arange(num_points)
+    shared[place[seen]] += influence[seen]
+    total = float((shared**2).sum() + (influence[~seen] ** 2).sum())
+    return float(math.sqrt(total / (k + 1)) / num_points)
+
+
+def average_local(
+    local: NDArray[np.float64],
+    neighbors: Neighbors,
+    k: int,
+    usable: Usable,
+    settings: dict[str, Setting],
+    *,
+    average: Average,
+    confidence: float,
+) -> Estimate:
+    """One estimate from the (kept,) local values of the usable points.
+
+    The error bar takes into account that points share neighbors (`shared_neighbor_stderr`),
+    and the interval is normal on the logarithm of the dimension.
+    """
+    if average == "harmonic":
+        dimension = float(1 / np.mean(1 / local))
+        influence = dimension - dimension**2 / local
+    else:
+        dimension = float(np.mean(local))
+        influence = local - dimension
+    everywhere = np.zeros(neighbors.num_points)
+    everywhere[usable.kept] = influence
+    scatter = shared_neighbor_stderr(everywhere, neighbors.indices[:, :k])
+    stderr = scatter * neighbors.num_points / len(local)
+    low, high = log_interval(dimension, stderr, confidence)
+    at_points = np.full(neighbors.num_points, np.nan)
+    at_points[usable.kept] = local
+    return Estimate(
+        dimension=dimension,
+        stderr=stderr,
+        low=low,
+        high=high,
+        num_points=len(local),
+        num_dropped=neighbors.num_points - len(local),
+        scale=float(neighbors.distances[usable.kept, k - 1].mean()),
+        settings={
+            **settings,
+            "k": k,
+            "average": average,
+            "confidence": confidence,
+            "duplicates_dropped": usable.num_duplicates,
+            "ties_dropped": usable.num_ties,
+        },
+        local=at_points,
+    )

@@ -1,0 +1,157 @@
+"""Points as row blocks: in memory, memory-mapped, or read one block at a time.
+
+Legend: N points, D units, R rows asked for.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from estimators.errors import EstimationError
+
+Block = ArrayLike | torch.Tensor
+# Numbers of one chunk while streaming: some megabytes.
+CHUNK_NUMBERS = 1 << 20
+
+
+class Points:
+    """(N, D) points, read as float32 or float64 tensors, never as a whole unless asked.
+
+    points: a real array or tensor, memory-mapped or not, more axes flattened into D; or a
+        sequence of such row blocks, which may be read from disk whenever it is indexed, so
+        that only the blocks in use are in memory.
+    device: where the rows are wanted; default: where they are.
+
+    dtype: float32 for points of 16 or 32 bits, float64 for all others.
+    Raises EstimationError if these aren't numbers, or the blocks differ in width.
+
+    >>> points = Points([np.zeros((2, 3)), np.ones((4, 3))])
+    >>> points.num_points, points.num_units, points.rows(1, 3).tolist()
+    (6, 3, [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]])
+    """
+
+    def __init__(
+        self, points: Block | Sequence[Block], device: torch.device | str | None = None
+    ) -> None:
+        whole: Any = points
+        self._blocks: Sequence[Any] = whole if _is_blocks(whole) else [_as_tensor(whole)]
+        heights, widths, dtypes = [], set(), set()
+        for number in range(len(self._blocks)):  # one at a time: each may be read from disk
+            block = _as_tensor(self._blocks[number])
+            heights.append(len(block))
+            widths.add(block.shape[1:].numel())
+            dtypes.add(block.dtype)
+            place = block.device
+        if len(widths) != 1:
+            raise EstimationError(
+                f"all row blocks must have the same units, but got widths {sorted(widths)}"
+            )
+        self.num_units: int = widths.pop()
+        self._starts = [0, *itertools.accumulate(heights)]
+        self.num_points: int = self._starts[-1]
+        narrow = dtypes <= {torch.float16, torch.bfloat16, torch.float32}
+        self.dtype = torch.float32 if narrow else torch.float64
+        self.device = torch.device(device) if device is not None else place
+
+    def rows(self, start: int, stop: int) -> torch.Tensor:
+        """(R, D) tensor of the points from `start` up to `stop`; a view where that is possible."""
+        first = bisect.bisect_right(self._starts, start) - 1
+        parts = []
+        for number in range(first, len(self._blocks)):
+            low = self._starts[number]
+            if low >= stop:
+                break
+            block = self._block(number)
+            parts.append(self._convert(block[max(0, start - low) : stop - low]))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def gather(self, indices: NDArray[np.int64] | torch.Tensor) -> torch.Tensor:
+        """(..., D) tensor of the points with these indices, of any shape."""
+        wanted = torch.as_tensor(indices, dtype=torch.int64)
+        flat = wanted.reshape(-1)
+        if len(self._blocks) == 1:
+            block = self._block(0)
+            found = self._convert(block[flat.to(block.device)])
+        else:
+            found = torch.empty((len(flat), self.num_units), dtype=self.dtype, device=self.device)
+            owner = torch.bucketize(flat, torch.tensor(self._starts[1:]), right=True)
+            for number in sorted(set(owner.tolist())):
+                here = (owner == number).nonzero()[:, 0]
+                block = self._block(number)
+                local = (flat[here] - self._starts[number]).to(block.device)
+                found[here.to(found.device)] = self._convert(block[local])
+        return found.reshape(*wanted.shape, self.num_units)
+
+    def chunks(self, rows: int | None = None) -> Iterator[tuple[slice, torch.Tensor]]:
+        """The points in order, `rows` at a time; default: some megabytes at a time."""
+        step = rows or max(1, CHUNK_NUMBERS // max(1, self.num_units))
+        for start in range(0, self.num_points, step):
+            stop = min(start + step, self.num_points)
+            yield slice(start, stop), self.rows(start, stop)
+
+    def mean(self) -> torch.Tensor:
+        """(D,) mean of the points.
+
+        Raises EstimationError, with counts, if any value is NaN or infinite.
+        """
+        total = torch.zeros(self.num_units, dtype=self.dtype, device=self.device)
+        for _, chunk in self.chunks():
+            total += chunk.sum(dim=0)
+        mean = total / max(1, self.num_points)
+        if not bool(torch.isfinite(mean).all()):
+            self._require_finite()
+            # Finite values whose sum overflows.
+            mean = torch.zeros_like(mean)
+        return mean
+
+    def _require_finite(self) -> None:
+        bad_values = bad_points = 0
+        for _, chunk in self.chunks():
+            bad = ~torch.isfinite(chunk)
+            bad_values += int(bad.sum())
+            bad_points += int(bad.any(dim=1).sum())
+        if bad_values:
+            raise EstimationError(
+                f"points must be finite, but {bad_values} values in {bad_points} of "
+                f"{self.num_points} points are NaN or infinite: drop or mend them"
+            )
+
+    def _block(self, number: int) -> torch.Tensor:
+        block = _as_tensor(self._blocks[number])
+        return block.reshape(len(block), self.num_units)
+
+    def _convert(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.to(dtype=self.dtype, device=self.device)
+
+
+def _is_blocks(points: Any) -> bool:
+    """Whether this is a sequence of row blocks rather than one array, or lists of numbers."""
+    if isinstance(points, np.ndarray | torch.Tensor) or not isinstance(points, Sequence):
+        return False
+    return len(points) > 0 and getattr(points[0], "ndim", 0) >= 2
+
+
+def _as_tensor(block: Any) -> torch.Tensor:
+    if isinstance(block, torch.Tensor):
+        tensor = block.detach()
+    else:
+        array = np.asarray(block)
+        if array.dtype.kind not in "biuf":
+            raise EstimationError(f"points must be real numbers, but got {array.dtype}")
+        array = array.astype(np.float64) if array.dtype.itemsize > 8 else array
+        native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        with warnings.catch_warnings():
+            # Memory-mapped and Arrow arrays are read-only; nothing here writes to them.
+            warnings.simplefilter("ignore", UserWarning)
+            tensor = torch.as_tensor(native)
+    if tensor.is_complex():
+        raise EstimationError(f"points must be real numbers, but got {tensor.dtype}")
+    return tensor if tensor.ndim else tensor.reshape(1)
