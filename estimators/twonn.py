@@ -135,20 +135,21 @@ def _fit_likelihood(
 def _fit_linear(
     log_mu: NDArray[np.float64], trim: float, confidence: float
 ) -> tuple[float, float, float, float]:
-    dimension = _slope(log_mu, trim)
+    order = np.argsort(log_mu)
+    ordered = log_mu[order]
+    dimension = _slope(ordered, trim)
     # Groups are taken in the points' own order, so the error bar is reproducible.
-    group = np.arange(len(log_mu)) % NUM_JACKKNIFE_GROUPS
+    group = order % NUM_JACKKNIFE_GROUPS
     num_groups = int(group.max()) + 1
-    leave_out = np.array([_slope(log_mu[group != g], trim) for g in range(num_groups)])
+    leave_out = np.array([_slope(ordered[group != g], trim) for g in range(num_groups)])
     variance = (num_groups - 1) / num_groups * ((leave_out - leave_out.mean()) ** 2).sum()
     stderr = float(np.sqrt(variance))
     reach = float(norm.ppf((1 + confidence) / 2)) * stderr
     return dimension, stderr, max(0.0, dimension - reach), dimension + reach
 
 
-def _slope(log_mu: NDArray[np.float64], trim: float) -> float:
-    """Least squares through the origin of -log(1 - F) on log mu, F = i/N."""
-    ordered = np.sort(log_mu)
+def _slope(ordered: NDArray[np.float64], trim: float) -> float:
+    """Least squares through the origin of -log(1 - F) on sorted log mu, F = i/N."""
     num_points = len(ordered)
     # The last point has F = 1, where -log(1 - F) is infinite: never part of the fit.
     m = min(int((1 - trim) * num_points), num_points - 1)
