@@ -34,7 +34,9 @@ class IntrinsicAnalysis:
             neighbors: Neighbors | None = None
             problem = ""
             try:
-                neighbors = nearest_neighbors(points, k)
+                # With few points the table is as wide as they allow: an estimator that reads
+                # more says so, and the others have theirs.
+                neighbors = nearest_neighbors(points, max(1, min(k, len(points) - 1)))
             except EstimationError as error:
                 problem = str(error)
             for estimator in self.estimators:

@@ -2,12 +2,14 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from estimators import TwoNN, covariance_spectrum, nearest_neighbors, pc_dimension
+from estimators.local import require_neighbors
 from sweep.config import SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.measurement import to_table
@@ -105,6 +107,21 @@ def test_a_collapsed_layer_has_a_row_with_the_reason(checkpoint):
     for row in dead:
         assert math.isnan(row.value)
         assert "200 points" in row.settings["error"]
+
+
+def test_an_estimator_that_wants_more_neighbors_than_there_are_stops_no_other(checkpoint):
+    greedy = SimpleNamespace(name="greedy", num_neighbors=500)
+    greedy.estimate = lambda neighbors: require_neighbors(neighbors, 500, "greedy")
+    intrinsic = {a.name: a for a in make_analyses(CONFIG.analyses)}["intrinsic"]
+    alone = list(intrinsic.measure(checkpoint))
+    intrinsic.estimators = [greedy, *intrinsic.estimators]
+    rows = list(intrinsic.measure(checkpoint))
+    failed = [row for row in rows if row.quantity == "id/greedy"]
+    assert len(failed) == len(checkpoint.layers)
+    for row in failed:
+        assert math.isnan(row.value)
+        assert "greedy reads 500 neighbors" in row.settings["error"]
+    assert [row for row in rows if row not in failed] == alone
 
 
 def test_an_analysis_added_later_leaves_the_others_sealed(storage):
