@@ -27,7 +27,7 @@ class Usable:
 
     kept: (N,) bool: neither a duplicate nor a tie.
     num_duplicates: points whose nearest neighbor is at distance 0.
-    num_ties: points that are no duplicate and whose K neighbors are all equally far.
+    num_ties: points that are no duplicate and whose neighbors are all equally far.
     """
 
     kept: NDArray[np.bool_]
@@ -44,8 +44,12 @@ def require_neighbors(neighbors: Neighbors, k: int, who: str) -> None:
         )
 
 
-def usable_points(neighbors: Neighbors, k: int, minimum: int = MIN_POINTS) -> Usable:
+def usable_points(
+    neighbors: Neighbors, k: int, minimum: int = MIN_POINTS, *, tied_from: int = 1
+) -> Usable:
     """Tell apart duplicates, ties and the rest, going by the first k neighbors.
+
+    tied_from: a tie is a point whose neighbors from this one to the k-th are equally far.
 
     Raises EstimationError if the table has fewer columns, or if fewer than `minimum` points
     are left.
@@ -53,7 +57,7 @@ def usable_points(neighbors: Neighbors, k: int, minimum: int = MIN_POINTS) -> Us
     require_neighbors(neighbors, k, "this estimator")
     nearest, farthest = neighbors.distances[:, 0], neighbors.distances[:, k - 1]
     duplicates = nearest == 0
-    ties = ~duplicates & (nearest == farthest)
+    ties = ~duplicates & (neighbors.distances[:, tied_from - 1] == farthest)
     kept = ~duplicates & ~ties
     if kept.sum() < minimum:
         raise EstimationError(
