@@ -19,6 +19,8 @@ from estimators.neighbors import Neighbors
 
 Average = Literal["arithmetic", "harmonic"]
 MIN_POINTS = 10
+# Distances that differ by no more than this share are equal but for rounding.
+TIE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def usable_points(
     require_neighbors(neighbors, k, "this estimator")
     nearest, farthest = neighbors.distances[:, 0], neighbors.distances[:, k - 1]
     duplicates = nearest == 0
-    ties = ~duplicates & (neighbors.distances[:, tied_from - 1] == farthest)
+    near = neighbors.distances[:, tied_from - 1]
+    ties = ~duplicates & (farthest - near <= TIE_TOLERANCE * farthest)
     kept = ~duplicates & ~ties
     if kept.sum() < minimum:
         raise EstimationError(
@@ -95,13 +98,11 @@ def shared_neighbor_stderr(
     with the overlap of neighborhoods as the kernel.
     """
     num_points, k = neighborhoods.shape
-    owners, own = np.unique(neighborhoods, return_inverse=True)
-    shared = np.bincount(own.ravel(), weights=np.repeat(influence, k), minlength=len(owners))
-    # Each point is in its own neighborhood too; where it is nobody's neighbor, only there.
-    place = np.minimum(np.searchsorted(owners, np.arange(num_points)), len(owners) - 1)
-    seen = owners[place] == np.arange(num_points)
-    shared[place[seen]] += influence[seen]
-    total = float((shared**2).sum() + (influence[~seen] ** 2).sum())
+    shared = np.bincount(
+        neighborhoods.ravel(), weights=np.repeat(influence, k), minlength=num_points
+    )
+    shared[:num_points] += influence
+    total = float((shared**2).sum())
     return float(math.sqrt(total / (k + 1)) / num_points)
 
 
