@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from sweep.errors import UserError
 from sweep.paths import DEFAULT_STORAGE
+from sweep.report.console import plain_table, say
 from sweep.summary import headline, interval_text, main_quantity, summarize_families
 from sweep.sweepfile import ready_sweeps
 from sweep.tracking import hide_password
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from sweep.regression import Regression
 
 
-NUMERIC = {"trials", "configs", "peak", "at depth", "p", "to do", "sealed"}
+NUMERIC = {"trials", "configs", "peak", "at depth", "p", "to do", "sealed", "neighbors"}
+_table = partial(plain_table, numeric=NUMERIC)
 
 
 def print_result(result: SweepResult, console: Console) -> None:
@@ -53,14 +57,14 @@ def print_result(result: SweepResult, console: Console) -> None:
             f"{row.peak_depth:.2f}",
         )
     console.print(table)
-    _say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
+    say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
     if result.regression is not None:
         print_regression(result.regression, console)
     for name, failure in result.failures.items():
-        _say(console, f"failed: {name} ({failure.stage}): {failure.reason}")
+        say(console, f"failed: {name} ({failure.stage}): {failure.reason}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
-    _say(console, f"time: {seconds}")
-    _say(console, f"report: {_from_here(result.report)}")
+    say(console, f"time: {seconds}")
+    say(console, f"report: {_from_here(result.report)}")
     if result.tracking_uri is None:
         return
     storage = results.work.storage
@@ -68,19 +72,19 @@ def print_result(result: SweepResult, console: Console) -> None:
         where = _from_here(storage.folder)
         more = [] if where == DEFAULT_STORAGE else ["--storage", where]
         command = shlex.join(["idsweep", "ui", *more])
-        _say(console, f"MLflow: {command}")
+        say(console, f"MLflow: {command}")
     else:
-        _say(console, f"MLflow: {hide_password(result.tracking_uri)}")
+        say(console, f"MLflow: {hide_password(result.tracking_uri)}")
 
 
 def print_regression(regression: Regression, console: Console, full: bool = False) -> None:
     """A table for the first predictor, or with `full` for each, and the first in words."""
     if not regression.correlations:
-        _say(console, f"no regression: {'; '.join(regression.skipped)}")
+        say(console, f"no regression: {'; '.join(regression.skipped)}")
         return
     predictors = list(dict.fromkeys(row.predictor for row in regression.correlations))
     for predictor in predictors if full else predictors[:1]:
-        _say(console, f"\n{predictor} against {regression.response}:")
+        say(console, f"\n{predictor} against {regression.response}:")
         table = _table("scope", "Pearson r", "p", "Spearman rho", "p", "trials", "configs")
         rows = [row for row in regression.correlations if row.predictor == predictor]
         for pearson, spearman in zip(rows[::2], rows[1::2], strict=True):
@@ -95,7 +99,7 @@ def print_regression(regression: Regression, console: Console, full: bool = Fals
             )
         console.print(table)
     for sentence in headline(regression):
-        _say(console, sentence)
+        say(console, sentence)
 
 
 def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Console) -> None:
@@ -118,10 +122,10 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
         str(plan.measured),
         f"{measure.actors} actors of {measure.cpus_per_actor:g} CPUs",
     )
-    _say(console, f"{config.name}: {len(trained)} trials, {total - len(trained)} untrained twins")
-    _say(console, "families: " + ", ".join(f"{name} {n}" for name, n in sorted(families.items())))
+    say(console, f"{config.name}: {len(trained)} trials, {total - len(trained)} untrained twins")
+    say(console, "families: " + ", ".join(f"{name} {n}" for name, n in sorted(families.items())))
     console.print(table)
-    _say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
+    say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
 
 
 def print_catalog(what: str, console: Console) -> None:
@@ -130,20 +134,40 @@ def print_catalog(what: str, console: Console) -> None:
     from sweep.data import DATASETS
     from sweep.models import FAMILIES
 
-    catalogs: dict[str, dict[str, str]] = {
-        "models": {name: family.summary for name, family in FAMILIES.items()},
-        "datasets": {name: data.summary for name, data in DATASETS.items()},
-        "estimators": {name: repr(estimator) for name, estimator in ESTIMATORS.items()},
-        "sweeps": {name: _description(path) for name, path in ready_sweeps().items()},
+    catalogs: dict[str, list[tuple[str, ...]]] = {
+        "models": [("",), *((name, family.summary) for name, family in FAMILIES.items())],
+        "datasets": [("",), *((name, data.summary) for name, data in DATASETS.items())],
+        "estimators": [
+            ("neighbors", "", "doi"),
+            *((name, *_describe(estimator)) for name, estimator in ESTIMATORS.items()),
+        ],
+        "sweeps": [("",), *((name, _description(path)) for name, path in ready_sweeps().items())],
     }
     if what not in (*catalogs, "all"):
         raise UserError(f"can list {', '.join(catalogs)} or all, but got {what!r}")
-    for title, entries in catalogs.items():
+    for title, (header, *rows) in catalogs.items():
         if what in (title, "all"):
-            table = _table(title, "")
-            for name, summary in entries.items():
-                table.add_row(name, summary)
+            table = _table(title, *header)
+            for row in rows:
+                table.add_row(*row)
             console.print(table)
+
+
+def _describe(estimator: Any) -> tuple[str, str, str]:
+    """How many neighbors it reads, what it is and by what settings, and its paper's DOI."""
+    text = type(estimator).__doc__ or ""
+    changed = [
+        f"{field.name} {getattr(estimator, field.name)}"
+        for field in fields(estimator)
+        if getattr(estimator, field.name) != field.default
+    ]
+    summary = text.strip().partition("\n")[0].rstrip(".")
+    paper = re.search(r"doi:\s*(10\.[^\s,;)]+)|(arXiv:[\w./]+)", text)
+    return (
+        str(estimator.num_neighbors),
+        f"{summary} ({', '.join(changed)})" if changed else summary,
+        paper[0].removeprefix("doi:").strip().rstrip(".") if paper else "",
+    )
 
 
 def _description(path: Any) -> str:
@@ -155,15 +179,3 @@ def _description(path: Any) -> str:
 def _from_here(path: Path) -> str:
     """Relative below the working folder, where that is shorter to read and to type."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
-    for column in columns:
-        numeric = column in NUMERIC
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
-    return table
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

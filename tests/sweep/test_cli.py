@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from estimators import ESTIMATORS
 from sweep import cli
 
 
@@ -109,6 +110,17 @@ def test_list_names_what_a_file_can_use(capsys):
     _, output, _ = call(capsys, "list")
     for name in ("separable", "digits", "twonn_linear"):
         assert name in output
+
+
+def test_list_says_what_an_estimator_is(capsys):
+    _, output, _ = call(capsys, "list", "estimators")
+    lines = {line.split()[0]: line for line in output.splitlines()}
+    assert set(ESTIMATORS) <= set(lines)
+    for name, estimator in ESTIMATORS.items():
+        assert lines[name].split()[1] == str(estimator.num_neighbors)
+    assert "Two-nearest-neighbors estimator (method linear)" in lines["twonn_linear"]
+    assert lines["twonn"].rstrip().endswith("10.1038/s41598-017-11873-y")
+    assert "datasets" not in output
 
 
 def test_schema_is_json_schema(capsys):
