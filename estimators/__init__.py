@@ -7,12 +7,17 @@ process or knows about Ray, MLflow or Arrow.
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, Estimator
 from estimators.neighbors import Neighbors, nearest_neighbors
+from estimators.partial import PartialNeighbors, neighbors_between
 from estimators.points import Points
 from estimators.spectrum import (
     Spectrum,
+    alpha_req,
     covariance_spectrum,
+    effective_rank,
     participation_ratio,
+    participation_ratio_corrected,
     pc_dimension,
+    rankme,
 )
 from estimators.twonn import TwoNN
 
@@ -28,11 +33,17 @@ __all__ = [
     "EstimationError",
     "Estimator",
     "Neighbors",
+    "PartialNeighbors",
     "Points",
     "Spectrum",
     "TwoNN",
+    "alpha_req",
     "covariance_spectrum",
+    "effective_rank",
     "nearest_neighbors",
+    "neighbors_between",
     "participation_ratio",
+    "participation_ratio_corrected",
     "pc_dimension",
+    "rankme",
 ]

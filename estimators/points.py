@@ -6,10 +6,11 @@ Legend: N points, D units, R rows asked for.
 from __future__ import annotations
 
 import bisect
+import copy
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from estimators.errors import EstimationError
 
 Block = ArrayLike | torch.Tensor
 # Numbers of one chunk while streaming: some megabytes.
-CHUNK_NUMBERS = 1 << 20
+CHUNK_NUMBERS = 1 << 19
 
 
 class Points:
@@ -60,9 +61,26 @@ class Points:
         narrow = dtypes <= {torch.float16, torch.bfloat16, torch.float32}
         self.dtype = torch.float32 if narrow else torch.float64
         self.device = torch.device(device) if device is not None else place
+        self._chosen: torch.Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Points:
+        """The same points, their rows wanted on this device."""
+        other = copy.copy(self)
+        other.device = torch.device(device)
+        return other
+
+    def take(self, indices: NDArray[np.int64] | torch.Tensor) -> Points:
+        """The points with these (M,) indices, in this order; nothing is copied."""
+        other = copy.copy(self)
+        wanted = torch.as_tensor(indices, dtype=torch.int64)
+        other._chosen = wanted if self._chosen is None else self._chosen[wanted]
+        other.num_points = len(wanted)
+        return other
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
         """(R, D) tensor of the points from `start` up to `stop`; a view where that is possible."""
+        if self._chosen is not None:
+            return self.gather(torch.arange(start, stop))
         first = bisect.bisect_right(self._starts, start) - 1
         parts = []
         for number in range(first, len(self._blocks)):
@@ -77,6 +95,8 @@ class Points:
         """(..., D) tensor of the points with these indices, of any shape."""
         wanted = torch.as_tensor(indices, dtype=torch.int64)
         flat = wanted.reshape(-1)
+        if self._chosen is not None:
+            flat = self._chosen[flat.to(self._chosen.device)]
         if len(self._blocks) == 1:
             block = self._block(0)
             found = self._convert(block[flat.to(block.device)])
@@ -97,32 +117,32 @@ class Points:
             stop = min(start + step, self.num_points)
             yield slice(start, stop), self.rows(start, stop)
 
-    def mean(self) -> torch.Tensor:
-        """(D,) mean of the points.
+    def center_and_reach(self) -> tuple[torch.Tensor, float]:
+        """(D,) mean of the points, to rounding, and the largest absolute value.
 
         Raises EstimationError, with counts, if any value is NaN or infinite.
         """
         total = torch.zeros(self.num_units, dtype=self.dtype, device=self.device)
+        reach = 0.0
         for _, chunk in self.chunks():
-            total += chunk.sum(dim=0)
-        mean = total / max(1, self.num_points)
-        if not bool(torch.isfinite(mean).all()):
-            self._require_finite()
-            # Finite values whose sum overflows.
-            mean = torch.zeros_like(mean)
-        return mean
+            # Divided first: a sum of finite values must not overflow.
+            total += (chunk / self.num_points).sum(dim=0)
+            low, high = chunk.aminmax()
+            reach = max(reach, -float(low), float(high))
+        if not bool(torch.isfinite(total).all()):
+            self._raise_for_what_is_not_finite()
+        return total, reach
 
-    def _require_finite(self) -> None:
+    def _raise_for_what_is_not_finite(self) -> NoReturn:
         bad_values = bad_points = 0
         for _, chunk in self.chunks():
             bad = ~torch.isfinite(chunk)
             bad_values += int(bad.sum())
             bad_points += int(bad.any(dim=1).sum())
-        if bad_values:
-            raise EstimationError(
-                f"points must be finite, but {bad_values} values in {bad_points} of "
-                f"{self.num_points} points are NaN or infinite: drop or mend them"
-            )
+        raise EstimationError(
+            f"points must be finite, but {bad_values} values in {bad_points} of "
+            f"{self.num_points} points are NaN or infinite: drop or mend them"
+        )
 
     def _block(self, number: int) -> torch.Tensor:
         block = _as_tensor(self._blocks[number])

@@ -1,238 +1,296 @@
 """Certain neighbor candidates from low-precision products.
 
-Legend: N points, D units, B blocks of points, C candidate pairs.
+Legend: N points, D units, R rows of a block, C candidate pairs.
 
-Each point x is centered and kept in low precision as y, with the norm r of what rounding
-took from it. By the triangle inequality |x_i - x_j| lies within r_i + r_j of |y_i - y_j|,
-and half the square of that comes straight out of one product of rows
+Each point x is centered, scaled by a power of two and kept in low precision as y, with the
+norm r of what rounding took from it. By the triangle inequality |x_i - x_j| lies within
+r_i + r_j of |y_i - y_j|, and half the square of that comes straight out of one product of
+rows
 
     [y_i, p_i, 1] . [-y_j, 1, p_j] = |y_i - y_j|^2 / 2,    p = |y|^2 / 2 in three parts,
 
 so that its rounding is relative to the distance, not to the norms. Hence each product
 gives a certain lower and upper bound of a distance, and only pairs whose lower bound
-reaches the upper bound of the k-th nearest stay. The product is symmetric: the upper
-triangle of tiles serves both sides.
+reaches the upper bound of the k-th nearest stay. The product is symmetric: one tile of two
+blocks serves the rows of both.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
-BLOCK_ROWS = 1024
-# Numbers of one chunk while converting and while measuring: fits a core's cache.
-CHUNK_NUMBERS = 1 << 18
-MAX_NORM = 1e18  # its square still fits float32
+from estimators.candidates import Block, CandidateList, Candidates, TooManyCandidatesError
+from estimators.points import Points
+
+BLOCK_ROWS = {"cpu": 1024, "cuda": 4096}
+# Low-precision copies are kept while they fit this, else made again for each panel of tiles.
+KEPT_BYTES = {"cpu": 1 << 30, "cuda": 16 << 30}
+# Numbers of one chunk while converting: fits a core's cache.
+CHUNK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
 NUM_PARTS = 3
-
-
-class TooManyCandidatesError(Exception):
-    """Low precision can't tell these points apart."""
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Pairs that hold all nearest neighbors of every row, and few others.
-
-    rows, columns: (C,) int64; rows ascend.
-    """
-
-    rows: torch.Tensor
-    columns: torch.Tensor
+# Sums of rows are taken in float32 over strides of this many numbers, then in float64.
+NUM_STRIDES = 32
+WIDTHS = 32
+TYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 @functools.cache
-def fastest_precision() -> str:
-    """The low precision that multiplies fastest here: measured once, in milliseconds."""
+def fastest_precision(device: str = "cpu") -> str:
+    """The low precision that multiplies fastest there: measured once, in milliseconds."""
     seconds = {}
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        matrix = torch.ones((512, 512), dtype=dtype)
-        best = float("inf")
-        for _ in range(4):
-            began = time.perf_counter()
-            matrix @ matrix.T
-            best = min(best, time.perf_counter() - began)
-        seconds[name] = best
+    size = 512 if device == "cpu" else 4096
+    with exact_products():
+        for name, dtype in TYPES.items():
+            matrix = torch.ones((size, size), dtype=dtype, device=device)
+            best = float("inf")
+            for _ in range(4):
+                began = time.perf_counter()
+                float((matrix @ matrix.T)[0, 0])  # reading a number waits for the product
+                best = min(best, time.perf_counter() - began)
+            seconds[name] = best
     # bfloat16 costs candidates: it must be clearly faster.
     return "bfloat16" if seconds["bfloat16"] < 0.7 * seconds["float32"] else "float32"
 
 
-def find_candidates(points: torch.Tensor, k: int, precision: str) -> Candidates:
-    """Candidates that certainly contain the k nearest neighbors of each of (N, D) points.
+def find_candidates(
+    points: Points,
+    k: int,
+    precision: str,
+    rows: Block | None = None,
+    columns: Block | None = None,
+) -> Candidates:
+    """Pairs that certainly contain the k nearest neighbors, and few others.
 
+    Of every point among all points; or, given two separate spans (start, stop), of every
+    point of either span among the points of the other.
     Raises TooManyCandidatesError where low precision leaves more than a few per neighbor.
     """
-    screen = _Screen(points, torch.bfloat16 if precision == "bfloat16" else torch.float32)
-    num_points = len(points)
-    num_blocks = max(1, round(num_points / BLOCK_ROWS))
-    bounds = [num_points * b // num_blocks for b in range(num_blocks + 1)]
-    spans = list(itertools.pairwise(bounds))
-    most = num_points * (8 * k + 64)
-    limits = torch.empty(num_points, dtype=screen.bits)
-    found = _Found(num_points, k)
-    for offset in range(num_blocks // 2 + 1):
-        for first in range(num_blocks):
-            second = (first + offset) % num_blocks
-            if 2 * offset == num_blocks and second < first:
-                continue  # with an even number of blocks the last offset meets itself
-            rows, columns = spans[first], spans[second]
-            tile = screen.half_squares(rows, columns)
-            if offset == 0:
-                tile.fill_diagonal_(torch.iinfo(screen.bits).max)
-                kth = tile.topk(k, dim=1, largest=False).values[:, -1]
-                limits[rows[0] : rows[1]] = screen.limits(rows, kth)
-            found.collect(tile, rows, columns, limits)
-            if found.count > most:
-                raise TooManyCandidatesError
-        if offset & (offset - 1) == 0 or offset == num_blocks // 2:
-            # As many points again have been seen: tighter limits, fewer candidates.
-            kth = found.kth_values()
-            limits = torch.minimum(limits, screen.limits((0, num_points), kth.to(screen.bits)))
-            found.prune(limits)
-    return found.candidates()
+    with exact_products():
+        return _Search(points, k, precision, rows or (0, points.num_points), columns).run()
+
+
+class _Search:
+    def __init__(
+        self, points: Points, k: int, precision: str, rows: Block, columns: Block | None
+    ) -> None:
+        firsts = _blocks(rows, BLOCK_ROWS[points.device.type])
+        seconds = [] if columns is None else _blocks(columns, BLOCK_ROWS[points.device.type])
+        blocks = firsts + seconds
+        self._symmetric = columns is None
+        self._first = range(len(firsts))
+        self._second = self._first if columns is None else range(len(firsts), len(blocks))
+        self._k = k
+        self._screen = _Screen(points, TYPES[precision], blocks)
+        self._lists = [
+            CandidateList(block, k, self._screen.bits, points.num_points, points.device)
+            for block in blocks
+        ]
+        self._most = sum(stop - start for start, stop in blocks) * (8 * k + 64)
+
+    def run(self) -> Candidates:
+        for first, second in self._tiles():
+            tile = self._screen.half_squares(first, second)
+            if first == second:
+                tile.fill_diagonal_(torch.iinfo(tile.dtype).max)
+            else:
+                self._collect(tile.T, second, first)
+            self._collect(tile, first, second)
+            if sum(found.count for found in self._lists) > self._most:
+                self._tighten_all()
+                if sum(found.count for found in self._lists) > self._most:
+                    raise TooManyCandidatesError
+        self._tighten_all()
+        return Candidates.of(self._lists)
+
+    def _collect(self, tile: torch.Tensor, own: int, other: int) -> None:
+        """Keep the tile's pairs within the limits of its rows."""
+        found = self._lists[own]
+        if not found.limited and tile.shape[1] > self._k:
+            kth = tile.topk(self._k, dim=1, largest=False).values[:, -1]
+            found.limit(self._screen.limits(own, kth))
+        found.collect(tile, self._screen.blocks[other][0])
+        if found.is_due:
+            self._tighten(own)
+
+    def _tighten(self, own: int) -> None:
+        """More points have been seen: tighter limits, fewer candidates."""
+        found = self._lists[own]
+        found.limit(self._screen.limits(own, found.kth_values()))
+        found.prune()
+
+    def _tighten_all(self) -> None:
+        for own in range(len(self._lists)):
+            self._tighten(own)
+
+    def _tiles(self) -> Iterator[tuple[int, int]]:
+        """Pairs of blocks, each pair once.
+
+        Where all blocks are kept, in circles, so that all rows see equally many points and
+        get tight limits early; else in panels, so that few blocks are made again.
+        """
+        if self._screen.keeps_all:
+            yield from self._circles()
+            return
+        panel = self._screen.num_kept - 1
+        for start in range(0, len(self._first), panel):
+            held = self._first[start : start + panel]
+            for second in self._second if not self._symmetric else self._second[start:]:
+                for first in held:
+                    if not self._symmetric or first <= second:
+                        yield first, second
+
+    def _circles(self) -> Iterator[tuple[int, int]]:
+        num_seconds = len(self._second)
+        last = num_seconds // 2 + 1 if self._symmetric else num_seconds
+        for offset in range(last):
+            for place, first in enumerate(self._first):
+                second = self._second[(place + offset) % num_seconds]
+                # With an even number of blocks the last offset meets itself.
+                if self._symmetric and 2 * offset == num_seconds and second < first:
+                    continue
+                yield first, second
 
 
 class _Screen:
-    """The points in low precision, and what that may have cost each of them."""
+    """The points in low precision, block by block, and what that may have cost each of them."""
 
-    def __init__(self, points: torch.Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, points: Points, dtype: torch.dtype, blocks: list[Block]) -> None:
         self.dtype = dtype
         self.bits = torch.int16 if dtype == torch.bfloat16 else torch.int32
+        self.blocks = blocks
         # A rounding to nearest errs by half of this; doubled, for any way of rounding.
         self._unit = 2.0**-8 if dtype == torch.bfloat16 else 2.0**-23
-        num_points, num_units = points.shape
-        width = -(-(num_units + 2 * NUM_PARTS) // 32) * 32
-        self._left = torch.zeros((num_points, width), dtype=dtype)
-        self._right = torch.zeros((num_points, width), dtype=dtype)
-        norm = torch.empty(num_points, dtype=torch.float64)
-        residual = torch.empty(num_points, dtype=torch.float64)
-        exact = torch.float64 if points.dtype == torch.float64 else torch.float32
-        center = points.mean(dim=0)  # any vector would do, so its rounding is no matter
-        step = max(1, CHUNK_NUMBERS // num_units)
-        parts = slice(num_units, num_units + NUM_PARTS)
-        ones = slice(num_units + NUM_PARTS, num_units + 2 * NUM_PARTS)
-        for start in range(0, num_points, step):
-            chunk = slice(start, start + step)
-            centered = points[chunk].to(exact) - center
-            low = centered.to(dtype)
-            kept = low.to(exact)
-            norm[chunk] = torch.linalg.vector_norm(kept, dim=1, dtype=torch.float64)
-            lost = torch.linalg.vector_norm(centered - kept, dim=1, dtype=torch.float64)
-            # The subtraction of the center was rounded too.
-            rounded = torch.finfo(exact).eps * (1 + 1e-3)
-            residual[chunk] = lost * (1 + 1e-6) + rounded * torch.linalg.vector_norm(
-                centered, dim=1, dtype=torch.float64
-            )
-            self._left[chunk, :num_units] = low
-            self._right[chunk, :num_units] = low.neg()
-        if not float(norm.max()) < MAX_NORM:
-            raise TooManyCandidatesError
-        half = norm**2 / 2
-        rest = half.clone()
-        for part in range(NUM_PARTS):
-            piece = rest.to(dtype)
-            self._left[:, parts.start + part] = piece
-            self._right[:, ones.start + part] = piece
-            rest -= piece.to(torch.float64)
-        self._left[:, ones] = 1
-        self._right[:, parts] = 1
-        # Higham 2002, section 3.1, with the unit doubled: any order of the sum, any rounding.
-        gamma = 2.0**-23 * (width + 8)
-        self._slack = gamma * (norm + norm.max()) ** 2 / 2 + 2 * rest.abs().max()
-        self._blur = residual + residual.max()
+        self._points = points
+        self._center, reach = points.center_and_reach()
+        self._width = -(-(points.num_units + 2 * NUM_PARTS) // WIDTHS) * WIDTHS
+        # No centered point has a norm above 1 after this: squares neither overflow nor vanish.
+        largest = 2 * reach * math.sqrt(points.num_units)
+        self._scale = 2.0 ** -max(-1000, min(1000, math.frexp(largest)[1])) if largest else 1.0
 
-    def half_squares(self, rows: tuple[int, int], columns: tuple[int, int]) -> torch.Tensor:
+        height = max(stop - start for start, stop in blocks)
+        copies = KEPT_BYTES[points.device.type] // (height * self._width * dtype.itemsize)
+        self.keeps_all = copies >= 2 * len(blocks)
+        self.num_kept = 2 * len(blocks) if self.keeps_all else max(2, copies)
+        self._kept: dict[tuple[int, str], torch.Tensor] = {}
+        norms, residuals, rests = [], [], []
+        for number in range(len(blocks)):
+            left, norm, residual, rest = self._convert(number)
+            if self.keeps_all:
+                self._kept[number, "left"] = left
+                self._kept[number, "right"] = self._flip(left.clone())
+            norms.append(norm)
+            residuals.append(residual)
+            rests.append(rest)
+        norm_max = max(float(norm.max()) for norm in norms)
+        # Higham 2002, section 3.1, with the unit doubled: any order of the sum, any rounding;
+        # the norms' own sums have NUM_STRIDES terms or 1 part in 2^24; then, underflow.
+        gamma = 2.0**-23 * (self._width + 8 + self._width // NUM_STRIDES + NUM_STRIDES)
+        floor = 2 * max(rests) + self._width * 2.0**-125
+        self._slack = [gamma * (norm + norm_max) ** 2 / 2 + floor for norm in norms]
+        residual_max = max(float(residual.max()) for residual in residuals)
+        self._blur = [residual + residual_max for residual in residuals]
+
+    def half_squares(self, first: int, second: int) -> torch.Tensor:
         """Half squared distances of two blocks as integers that order as they do."""
-        product = self._left[rows[0] : rows[1]] @ self._right[columns[0] : columns[1]].T
-        return product.view(self.bits)
+        return (self._copy(first, "left") @ self._copy(second, "right").T).view(self.bits)
 
-    def limits(self, rows: tuple[int, int], kth: torch.Tensor) -> torch.Tensor:
-        """Per row, the largest product that a neighbor as near as the k-th may have."""
-        span = slice(rows[0], rows[1])
-        slack, blur = self._slack[span], self._blur[span]
-        value = kth.view(self.dtype).to(torch.float64).clamp_min(0)
+    def limits(self, block: int, kth: torch.Tensor) -> torch.Tensor:
+        """(R,) the largest product that a neighbor as near as the k-th product may have.
+
+        A row without a k-th product (the integers' largest) has no limit.
+        """
+        slack, blur = self._slack[block], self._blur[block]
+        none = kth == torch.iinfo(self.bits).max
+        value = kth.to(self.bits).view(self.dtype).to(torch.float64).clamp_min(0)
         upper = (2 * (value / (1 - self._unit) + slack)).sqrt() + blur
         reach = (1 + self._unit) * ((upper + blur) ** 2 / 2 + slack)
-        # Rounded up: one more in the bits of a positive number is the next one.
-        return (reach * (1 + 1e-9)).to(self.dtype).view(self.bits) + 1
+        # Rounded up, and exclusive: one more in the bits of a positive number is the next one.
+        limits = (reach * (1 + 1e-9)).to(self.dtype).view(self.bits) + 2
+        return torch.where(none, kth.to(self.bits), limits)
+
+    def _copy(self, number: int, side: str) -> torch.Tensor:
+        """A block's left or right rows; the ones not used for longest make room."""
+        copy = self._kept.pop((number, side), None)
+        if copy is None:
+            while len(self._kept) >= self.num_kept:
+                del self._kept[next(iter(self._kept))]
+            copy = self._convert(number)[0]
+            if side == "right":
+                copy = self._flip(copy)
+        self._kept[number, side] = copy
+        return copy
+
+    def _convert(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
+        """A block's left rows; (R,) norms and residual norms; what the parts of p miss."""
+        start, stop = self.blocks[number]
+        num_units, device = self._points.num_units, self._points.device
+        left = torch.zeros((stop - start, self._width), dtype=self.dtype, device=device)
+        norm = torch.empty(stop - start, dtype=torch.float64, device=device)
+        residual = torch.empty_like(norm)
+        step = max(1, CHUNK_NUMBERS[device.type] // self._width)
+        exact = self._points.dtype
+        for low in range(start, stop, step):
+            high = min(low + step, stop)
+            chunk = slice(low - start, high - start)
+            centered = torch.zeros((high - low, self._width), dtype=exact, device=device)
+            centered[:, :num_units] = self._points.rows(low, high)
+            centered[:, :num_units] -= self._center
+            centered *= self._scale
+            left[chunk] = centered
+            kept = left[chunk].to(exact)
+            centered -= kept
+            norm[chunk] = _row_norms(kept)
+            lost = _row_norms(centered)
+            # The subtraction of the center was rounded too.
+            rounding = 1.01 * torch.finfo(exact).eps * (norm[chunk] + lost)
+            residual[chunk] = lost * (1 + 1e-5) + rounding
+        half = norm**2 / 2
+        for part in range(NUM_PARTS):
+            piece = half.to(self.dtype)
+            left[:, num_units + part] = piece
+            half -= piece.to(torch.float64)
+        left[:, num_units + NUM_PARTS : num_units + 2 * NUM_PARTS] = 1
+        return left, norm, residual, float(half.abs().max())
+
+    def _flip(self, left: torch.Tensor) -> torch.Tensor:
+        """Make a block's left rows its right ones, in place."""
+        num_units = self._points.num_units
+        left[:, :num_units].neg_()
+        parts = left[:, num_units : num_units + 2 * NUM_PARTS]
+        parts.copy_(parts.roll(NUM_PARTS, dims=1))
+        return left
 
 
-class _Found:
-    """The pairs that are still candidates: row, column and the bits of their product."""
-
-    def __init__(self, num_points: int, k: int) -> None:
-        self._num_points = num_points
-        self._k = k
-        self._rows: list[torch.Tensor] = []
-        self._columns: list[torch.Tensor] = []
-        self._values: list[torch.Tensor] = []
-        self.count = 0
-
-    def collect(
-        self,
-        tile: torch.Tensor,
-        rows: tuple[int, int],
-        columns: tuple[int, int],
-        limits: torch.Tensor,
-    ) -> None:
-        """Add a tile's pairs within the limit of their row, or of their column."""
-        own, other = limits[rows[0] : rows[1]], limits[columns[0] : columns[1]]
-        pairs = (tile <= torch.maximum(own[:, None], other[None, :])).nonzero()
-        values = tile[pairs[:, 0], pairs[:, 1]]
-        here, there = pairs[:, 0] + rows[0], pairs[:, 1] + columns[0]
-        self._add(here, there, values, values <= limits[here])
-        if rows != columns:
-            self._add(there, here, values, values <= limits[there])
-
-    def _add(
-        self, rows: torch.Tensor, columns: torch.Tensor, values: torch.Tensor, kept: torch.Tensor
-    ) -> None:
-        self._rows.append(rows[kept])
-        self._columns.append(columns[kept])
-        self._values.append(values[kept].to(torch.int64))
-        self.count += int(kept.sum())
-
-    def kth_values(self) -> torch.Tensor:
-        """(N,) the k-th smallest product of each row; sorts the pairs by row and product."""
-        rows, columns, values = (
-            torch.cat(parts) for parts in (self._rows, self._columns, self._values)
-        )
-        order = ((rows << 32) + values.clamp_min(0)).argsort()
-        self._rows, self._columns, self._values = [rows[order]], [columns[order]], [values[order]]
-        starts = torch.searchsorted(self._rows[0], torch.arange(self._num_points))
-        return self._values[0][starts + self._k - 1]
-
-    def prune(self, limits: torch.Tensor) -> None:
-        """Drop the pairs beyond the limit of their row."""
-        kept = self._values[0] <= limits[self._rows[0]]
-        self._rows = [self._rows[0][kept]]
-        self._columns = [self._columns[0][kept]]
-        self._values = [self._values[0][kept]]
-        self.count = len(self._rows[0])
-
-    def candidates(self) -> Candidates:
-        return Candidates(self._rows[0], self._columns[0])
+def _row_norms(matrix: torch.Tensor) -> torch.Tensor:
+    """(R,) float64 norms of the rows."""
+    squares = matrix.square().view(len(matrix), NUM_STRIDES, -1)
+    return squares.sum(dim=1).sum(dim=1, dtype=torch.float64).sqrt()
 
 
-def measure_candidates(
-    points: torch.Tensor, candidates: Candidates, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, k) distances and indices: candidates measured from differences in float64."""
-    rows, columns = candidates.rows, candidates.columns
-    squared = torch.empty(len(rows), dtype=torch.float64)
-    step = max(1, CHUNK_NUMBERS // points.shape[1])
-    for start in range(0, len(rows), step):
-        chunk = slice(start, start + step)
-        difference = points[rows[chunk]].to(torch.float64) - points[columns[chunk]]
-        squared[chunk] = (difference * difference).sum(dim=1)
-    # By row, then by distance, then by index: from the least to the most important.
-    order = columns.argsort(stable=True)
-    order = order[squared[order].argsort(stable=True)]
-    order = order[rows[order].argsort(stable=True)]
-    starts = torch.searchsorted(rows, torch.arange(len(points)))
-    chosen = order[starts[:, None] + torch.arange(k)]
-    return squared[chosen].sqrt(), columns[chosen]
+def _blocks(span: tuple[int, int], height: int) -> list[Block]:
+    """The span in blocks of nearly equal size."""
+    size = span[1] - span[0]
+    number = max(1, -(-size // height))
+    bounds = [span[0] + size * b // number for b in range(number + 1)]
+    return list(itertools.pairwise(bounds))
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Products as precise as their type: no shortcuts that a program may have switched on."""
+    matmul = torch.backends.cuda.matmul
+    before = torch.get_float32_matmul_precision(), matmul.allow_bf16_reduced_precision_reduction
+    torch.set_float32_matmul_precision("highest")
+    matmul.allow_bf16_reduced_precision_reduction = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        matmul.allow_bf16_reduced_precision_reduction = before[1]
