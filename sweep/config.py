@@ -186,6 +186,12 @@ class LinearConfig(Section):
     variance_share: float = Field(
         default=0.9, gt=0, le=1, description="PC-ID: components holding this share of variance"
     )
+    alpha_first_rank: int = Field(
+        default=11, ge=1, description="alpha-ReQ: the power law is fitted from this eigenvalue"
+    )
+    alpha_last_rank: int = Field(
+        default=100, ge=2, description="to this one, or to the last; less than 10 give no value"
+    )
 
 
 class AnalysesConfig(Section):

@@ -1,47 +1,85 @@
-"""Linear dimension of every layer: PC-ID and participation ratio."""
+"""Linear dimension of every layer: what one covariance spectrum gives."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from estimators import EstimationError, covariance_spectrum, participation_ratio, pc_dimension
+from estimators import (
+    EstimationError,
+    Spectrum,
+    alpha_req,
+    covariance_spectrum,
+    effective_rank,
+    participation_ratio,
+    participation_ratio_corrected,
+    pc_dimension,
+    rankme,
+)
 from sweep.config import LinearConfig
 from sweep.measurement import Measurement
 from sweep.measuring.checkpoint import Checkpoint
 
 
 class LinearAnalysis:
-    """Dimensions that one covariance spectrum gives; N - 1 bounds them all, and is told."""
+    """Dimensions that one covariance spectrum gives; N - 1 bounds them all, and is told.
+
+    Only the corrected participation ratio estimates beyond that bound.
+    """
 
     name = "linear"
-    layer_quantities: tuple[str, ...] = ("pc_id", "participation_ratio")
+    layer_quantities: tuple[str, ...] = (
+        "pc_id",
+        "participation_ratio",
+        "participation_ratio_corrected",
+        "effective_rank",
+        "rankme",
+        "alpha_req",
+    )
     network_quantities: tuple[str, ...] = ()
 
     def __init__(self, config: LinearConfig) -> None:
-        self.share = config.variance_share
+        ranks = config.alpha_first_rank, config.alpha_last_rank
         self.settings: Mapping[str, Any] = config.model_dump()
+        self.quantities: Mapping[str, Callable[[Spectrum], float]] = {
+            "pc_id": lambda spectrum: pc_dimension(spectrum, config.variance_share),
+            "participation_ratio": participation_ratio,
+            "participation_ratio_corrected": participation_ratio_corrected,
+            "effective_rank": effective_rank,
+            "rankme": rankme,
+            "alpha_req": lambda spectrum: alpha_req(spectrum, *ranks),
+        }
+        # What fixes a quantity's value, beside the images.
+        self.conventions: Mapping[str, Mapping[str, Any]] = {
+            "pc_id": {"variance_share": config.variance_share},
+            "alpha_req": {"alpha_first_rank": ranks[0], "alpha_last_rank": ranks[1]},
+        }
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         for layer in checkpoint.layers:
             points = checkpoint.activations.points(layer)
-            settings: dict[str, Any] = dict(checkpoint.sampling)
-            values = dict.fromkeys(self.layer_quantities, math.nan)
+            spectrum = failure = None
             try:
-                spectrum = covariance_spectrum(points)
-                values["pc_id"] = float(pc_dimension(spectrum, self.share))
-                values["participation_ratio"] = participation_ratio(spectrum)
-                settings["limited_by_samples"] = spectrum.limited_by_points
+                spectrum = covariance_spectrum(points, uncentered=True)
             except EstimationError as error:
-                settings["error"] = str(error)
-            for quantity, value in values.items():
-                extra = {"variance_share": self.share} if quantity == "pc_id" else {}
+                failure = str(error)
+            for quantity, read in self.quantities.items():
+                settings = dict(checkpoint.sampling) | dict(self.conventions.get(quantity, {}))
+                value = math.nan
+                if spectrum is None:
+                    settings["error"] = failure
+                else:
+                    settings["limited_by_samples"] = spectrum.limited_by_points
+                    try:
+                        value = float(read(spectrum))
+                    except EstimationError as error:
+                        settings["error"] = str(error)
                 yield checkpoint.layer_row(
                     layer,
                     self.name,
                     quantity,
                     value,
                     num_samples=len(points),
-                    settings=settings | extra,
+                    settings=settings,
                 )

@@ -95,7 +95,9 @@ def test_regression_names_what_is_measured():
 
     assert settled()[0] == "id_last_hidden/twonn"
     assert settled(analyses={"intrinsic": None}) == [
-        "pc_id_last_hidden", "participation_ratio_last_hidden", "pc_id_peak"
+        "pc_id_last_hidden", "participation_ratio_last_hidden",
+        "participation_ratio_corrected_last_hidden", "effective_rank_last_hidden",
+        "rankme_last_hidden", "alpha_req_last_hidden", "pc_id_peak"
     ]  # fmt: skip
     with pytest.raises(UserError, match="did you mean 'id_last_hidden/twonn'"):
         settled(regression={"predictors": ["id_last_hidden/twon"]})
