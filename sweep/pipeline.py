@@ -174,7 +174,8 @@ def write_report(
 ) -> Path:
     """Write regression and page, and hand both to the tracker."""
     from sweep.report.page import render_page
-    from sweep.report.static import draw_overview, to_png
+    from sweep.report.picture import to_png
+    from sweep.report.static import draw_overview
     from sweep.summary import main_quantity
 
     paths = results.work.sweep_paths

@@ -160,7 +160,7 @@ class LiveProgress:
         for name, record in list(status.running.values()):
             table.add_row(
                 Text(f"  {name}", style="cyan"),
-                f"epoch {record['epoch']:.0f}" if record else "starting",
+                f"epoch {record['epoch']:.0f}" if record else "at work",
                 f"loss {record['train_loss']:.3f}" if record else "",
                 f"test accuracy {record['test_accuracy']:.3f}" if record else "",
             )

@@ -23,7 +23,7 @@ from sweep.measurement import Measurement, last_hidden, to_table
 from sweep.measuring import make_analyses
 from sweep.measuring.measure import is_measured, read_measurements
 from sweep.paths import Storage
-from sweep.sealing import content_key, write_file
+from sweep.sealing import check_output, content_key, write_file, write_output
 from sweep.space import Trial, flatten, make_trials
 from sweep.training.trainer import Record, is_trained, read_history
 from sweep.work import Work
@@ -221,18 +221,12 @@ def export_rows(storage: Storage, name: str, output: Path) -> int:
     Trials stand in the order of the plan, so equal sweeps give equal bytes.
     """
     writers = {".parquet": _write_parquet, ".csv": _write_csv}
-    if output.suffix not in writers:
-        raise UserError(f"the output must end in .parquet or .csv, but got {str(output)!r}")
-    if not output.absolute().parent.is_dir():
-        raise UserError(f"the folder {output.absolute().parent} does not exist: make it first")
+    check_output(output, *writers)
     results = load_results(storage, name)
     table = to_table(row for result in results.results for row in result.rows)
     sink = pa.BufferOutputStream()
     writers[output.suffix](table, sink)
-    try:
-        write_file(output, sink.getvalue().to_pybytes())
-    except OSError as error:
-        raise UserError(f"{output} can't be written ({error.strerror}): choose another") from error
+    write_output(output, sink.getvalue().to_pybytes())
     return int(table.num_rows)
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import SealError
+from sweep.errors import SealError, UserError
 
 MANIFEST = "manifest.json"
 TEMPORARY_PREFIX = ".writing-"
@@ -91,6 +91,22 @@ def write_file(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, *suffixes: str) -> None:
+    """Raise UserError unless a file that the user asks for can be made, before any work."""
+    if path.suffix not in suffixes:
+        raise UserError(f"the output must end in {' or '.join(suffixes)}, but got {str(path)!r}")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"the folder {path.absolute().parent} does not exist: make it first")
+
+
+def write_output(path: Path, content: str | bytes) -> None:
+    """Write a file that the user asked for; raises UserError if that can't be done."""
+    try:
+        write_file(path, content)
+    except OSError as error:
+        raise UserError(f"{path} can't be written ({error.strerror}): choose another") from error
 
 
 def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sweep.regression import FAMILY, SEED
+from sweep.report.picture import COLORS
 from sweep.report.profiles import mean_profile
-from sweep.report.static import COLORS
 from sweep.results import TrialResult
 from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
 

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from sweep.regression import FAMILY
+from sweep.report.picture import COLORS
 from sweep.report.profiles import mean_profile
 from sweep.results import TrialResult, scalar_name, scalars, trial_parameters
-
-# Okabe and Ito's palette: distinct also to the color-blind.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
-
-
-def to_png(figure: Figure, dots_per_inch: int = 120) -> bytes:
-    """The figure as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dots_per_inch)
-    return buffer.getvalue()
 
 
 def draw_profile(result: TrialResult) -> Figure:
