@@ -6,6 +6,11 @@ process or knows about Ray, MLflow or Arrow.
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, Estimator
+from estimators.gride import Gride, gride_scales
+from estimators.mada import MADA
+from estimators.mind_ml import MiNDML
+from estimators.mle import MLE
+from estimators.mom import MOM
 from estimators.neighbors import Neighbors, nearest_neighbors
 from estimators.partial import PartialNeighbors, neighbors_between
 from estimators.points import Points
@@ -24,14 +29,30 @@ from estimators.twonn import TwoNN
 # The names that a sweep file and `idsweep list estimators` know. One line an estimator.
 ESTIMATORS: dict[str, Estimator] = {
     estimator.name: estimator
-    for estimator in (TwoNN(), TwoNN(method="mle"), TwoNN(method="linear"))
+    for estimator in (
+        TwoNN(),
+        TwoNN(method="mle"),
+        TwoNN(method="linear"),
+        Gride(),
+        MLE(),
+        MLE(form="unbiased"),
+        MLE(form="harmonic"),
+        MOM(),
+        MADA(),
+        MiNDML(),
+    )
 }
 
 __all__ = [
     "ESTIMATORS",
+    "MADA",
+    "MLE",
+    "MOM",
     "Estimate",
     "EstimationError",
     "Estimator",
+    "Gride",
+    "MiNDML",
     "Neighbors",
     "PartialNeighbors",
     "Points",
@@ -40,6 +61,7 @@ __all__ = [
     "alpha_req",
     "covariance_spectrum",
     "effective_rank",
+    "gride_scales",
     "nearest_neighbors",
     "neighbors_between",
     "participation_ratio",

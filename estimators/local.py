@@ -101,7 +101,7 @@ def shared_neighbor_stderr(
     shared = np.bincount(
         neighborhoods.ravel(), weights=np.repeat(influence, k), minlength=num_points
     )
-    shared[:num_points] += influence
+    shared[:num_points] = shared[:num_points] + influence
     total = float((shared**2).sum())
     return float(math.sqrt(total / (k + 1)) / num_points)
 

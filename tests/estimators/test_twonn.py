@@ -70,6 +70,21 @@ def test_mle_is_the_closed_form():
     assert found.dimension == pytest.approx(249 / log_mu.sum(), rel=1e-12)
 
 
+def test_agrees_with_dadapy():
+    """DADApy 0.3.4 on a ball: its "base" keeps the 90% smallest ratios, its "ml" all.
+
+    Both trim and count as ours: F = i/N for the i-th of N ratios, and N - 1 in the likelihood.
+    Its slope comes from an iterative fit, ours from the closed form, hence the tolerance.
+    """
+    datasets = pytest.importorskip("skdim").datasets
+    points = datasets.hyperBall(n=300, d=5, random_state=0)
+    neighbors = nearest_neighbors(np.hstack([points, np.zeros((300, 5))]), 2)
+    linear = TwoNN(method="linear", trim=0.1).estimate(neighbors).dimension
+    assert linear == pytest.approx(4.362176532655348, rel=1e-9)
+    plain = TwoNN(method="mle").estimate(neighbors).dimension
+    assert plain == pytest.approx(4.113138917297787, rel=1e-12)
+
+
 def test_trimming_nothing_is_plain_likelihood():
     neighbors = nearest_neighbors(np.random.default_rng(7).standard_normal((250, 4)), 2)
     censored = TwoNN(trim=0.0).estimate(neighbors)
