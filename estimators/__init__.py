@@ -5,8 +5,10 @@ process or knows about Ray, MLflow or Arrow.
 """
 
 from estimators.errors import EstimationError
+from estimators.ess import ESS
 from estimators.estimate import Estimate, Estimator
 from estimators.gride import Gride, gride_scales
+from estimators.lpca import LocalPCA
 from estimators.mada import MADA
 from estimators.mind_ml import MiNDML
 from estimators.mle import MLE
@@ -24,6 +26,7 @@ from estimators.spectrum import (
     pc_dimension,
     rankme,
 )
+from estimators.tle import TLE
 from estimators.twonn import TwoNN
 
 # The names that a sweep file and `idsweep list estimators` know. One line an estimator.
@@ -40,18 +43,25 @@ ESTIMATORS: dict[str, Estimator] = {
         MOM(),
         MADA(),
         MiNDML(),
+        TLE(),
+        ESS(),
+        ESS(version="b"),
+        LocalPCA(),
     )
 }
 
 __all__ = [
+    "ESS",
     "ESTIMATORS",
     "MADA",
     "MLE",
     "MOM",
+    "TLE",
     "Estimate",
     "EstimationError",
     "Estimator",
     "Gride",
+    "LocalPCA",
     "MiNDML",
     "Neighbors",
     "PartialNeighbors",

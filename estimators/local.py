@@ -106,6 +106,33 @@ def shared_neighbor_stderr(
     return float(math.sqrt(total / (k + 1)) / num_points)
 
 
+def member_stderr(
+    influence: NDArray[np.float64],
+    members: NDArray[np.float64],
+    neighborhoods: NDArray[np.int64],
+    kept: NDArray[np.bool_],
+) -> float:
+    """Standard error of a mean over P of N points whose terms say what each neighbor adds.
+
+    influence: (P,) what each kept point adds to the mean, centered.
+    members: (P, K) derivative of each term by the weight of each neighbor in it.
+    neighborhoods: (P, K) indices of these neighbors.
+    kept: (N,) which points are the P.
+
+    The infinitesimal jackknife (Jaeckel 1972; Efron 1982, doi:10.1137/1.9781611970319): a
+    point counts by its own term and by its part in all terms that it enters, and the
+    variance is the sum of squares of that. The scatter of a term about its expectation is
+    in both, so it is subtracted once; what is left is never below the variance of
+    independent terms. Unlike `shared_neighbor_stderr` this stays right where neighborhoods
+    overlap with many others a little.
+    """
+    total = np.zeros(max(len(kept), int(neighborhoods.max()) + 1))
+    total[: len(kept)][kept] = influence
+    total += np.bincount(neighborhoods.ravel(), weights=members.ravel(), minlength=len(total))
+    variance = max(float((total**2).sum() - (members**2).sum()), float((influence**2).sum()))
+    return math.sqrt(variance) / len(influence)
+
+
 def average_local(
     local: NDArray[np.float64],
     neighbors: Neighbors,
@@ -115,22 +142,33 @@ def average_local(
     *,
     average: Average,
     confidence: float,
+    members: NDArray[np.float64] | None = None,
 ) -> Estimate:
     """One estimate from the (kept,) local values of the usable points.
 
-    The error bar takes into account that points share neighbors (`shared_neighbor_stderr`),
-    and the interval is normal on the logarithm of the dimension.
+    members: (kept, k) derivative of each local value by the weight of each neighbor in it,
+        where the method knows it.
+
+    The error bar takes into account that points share neighbors (`member_stderr` with
+    members, `shared_neighbor_stderr` without), and the interval is normal on the logarithm
+    of the dimension.
     """
     if average == "harmonic":
         dimension = float(1 / np.mean(1 / local))
+        slope = (dimension / local) ** 2
         influence = dimension - dimension**2 / local
     else:
         dimension = float(np.mean(local))
+        slope = np.ones(len(local))
         influence = local - dimension
-    everywhere = np.zeros(neighbors.num_points)
-    everywhere[usable.kept] = influence
-    scatter = shared_neighbor_stderr(everywhere, neighbors.indices[:, :k])
-    stderr = scatter * neighbors.num_points / len(local)
+    if members is None:
+        everywhere = np.zeros(neighbors.num_points)
+        everywhere[usable.kept] = influence
+        scatter = shared_neighbor_stderr(everywhere, neighbors.indices[:, :k])
+        stderr = scatter * neighbors.num_points / len(local)
+    else:
+        around = neighbors.indices[usable.kept, :k]
+        stderr = member_stderr(influence, slope[:, None] * members, around, usable.kept)
     low, high = log_interval(dimension, stderr, confidence)
     at_points = np.full(neighbors.num_points, np.nan)
     at_points[usable.kept] = local
