@@ -4,6 +4,8 @@ Pure mathematics: arrays in, frozen results out. Nothing here reads a file, star
 process or knows about Ray, MLflow or Arrow.
 """
 
+from estimators.abide import ABIDE
+from estimators.bide import BIDE
 from estimators.errors import EstimationError
 from estimators.ess import ESS
 from estimators.estimate import Estimate, Estimator
@@ -47,10 +49,14 @@ ESTIMATORS: dict[str, Estimator] = {
         ESS(),
         ESS(version="b"),
         LocalPCA(),
+        BIDE(),
+        ABIDE(),
     )
 }
 
 __all__ = [
+    "ABIDE",
+    "BIDE",
     "ESS",
     "ESTIMATORS",
     "MADA",
