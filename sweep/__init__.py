@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.api import run
+    from sweep.api import estimate, run
 
-__all__ = ["run"]
+__all__ = ["estimate", "run"]
 
 
 def __getattr__(name: str) -> Any:
     # Ray, torch and MLflow take seconds to import: not for `idsweep --help`.
-    if name == "run":
-        from sweep.api import run
+    if name in __all__:
+        from sweep import api
 
-        return run
+        return getattr(api, name)
     raise AttributeError(f"module 'sweep' has no attribute {name!r}")

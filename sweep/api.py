@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sweep.cluster import RayCluster
-from sweep.execution import Cluster
+import numpy as np
+from numpy.typing import ArrayLike
+
 from sweep.paths import DEFAULT_STORAGE, open_storage
-from sweep.pipeline import SweepResult, run_sweep
-from sweep.progress import Progress, SilentProgress
-from sweep.sweepfile import load_sweep
+
+if TYPE_CHECKING:
+    from sweep.estimation import PointEstimates
+    from sweep.execution import Cluster
+    from sweep.pipeline import SweepResult
+    from sweep.progress import Progress
 
 
 def run(
@@ -34,6 +39,11 @@ def run(
 
     Raises UserError, with one clear line, if the file, the storage or the cluster is wrong.
     """
+    from sweep.cluster import RayCluster
+    from sweep.pipeline import run_sweep
+    from sweep.progress import SilentProgress
+    from sweep.sweepfile import load_sweep
+
     file = load_sweep(sweep, overrides)
     folder = open_storage(storage, create=True)
     chosen = cluster or RayCluster(address)
@@ -42,3 +52,27 @@ def run(
     finally:
         if cluster is None:
             chosen.close()
+
+
+def estimate(
+    points: str | Path | ArrayLike,
+    *,
+    estimators: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> PointEstimates:
+    """Estimate the dimension of points by several estimators, over one table of neighbors.
+
+    points: a .npy, .csv, .parquet, .arrow or .feather file, or (N, D) numbers.
+    estimators: names of `estimators.ESTIMATORS`, or "all"; None takes the fast ones.
+
+    Raises UserError, with one clear line, if the file, its points or a name is wrong.
+    """
+    from sweep.estimation import estimate_points
+    from sweep.pointfile import PointFile, read_points
+    from sweep.progress import SilentProgress
+
+    if isinstance(points, str | Path):
+        file = read_points(points)
+    else:
+        file = PointFile(np.asarray(points), "points")
+    return estimate_points(file, estimators, progress or SilentProgress())

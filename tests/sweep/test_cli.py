@@ -7,20 +7,12 @@ import sys
 import pytest
 
 from estimators import ESTIMATORS
-from sweep import cli
+from tests.sweep.command_line import call
 
-
-def call(capsys, *arguments):
-    """Exit code, standard output and standard error of a command, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["idsweep", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-    output = capsys.readouterr()
-    return code, output.out, output.err
+COMMANDS = (
+    *("run", "check", "regress", "report", "track", "ui", "export", "estimate", "validate"),
+    *("list", "schema"),
+)
 
 
 def storage_of(finished):
@@ -37,7 +29,7 @@ def test_help_imports_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
-    for command in ("run", "check", "regress", "report", "track", "ui", "export", "list", "schema"):
+    for command in COMMANDS:
         assert command in found.stdout
 
 
