@@ -15,9 +15,18 @@ from estimators.mada import MADA
 from estimators.mind_ml import MiNDML
 from estimators.mle import MLE
 from estimators.mom import MOM
-from estimators.neighbors import Neighbors, nearest_neighbors
-from estimators.partial import PartialNeighbors, neighbors_between
+from estimators.neighbors import nearest_neighbors, neighbors_between
 from estimators.points import Points
+from estimators.resampling import (
+    BlockPoint,
+    HalfSplit,
+    Subsamples,
+    blocks,
+    half_split,
+    jackknife,
+    subsamples,
+)
+from estimators.restriction import list_length, restrict
 from estimators.spectrum import (
     Spectrum,
     alpha_req,
@@ -28,6 +37,7 @@ from estimators.spectrum import (
     pc_dimension,
     rankme,
 )
+from estimators.table import Neighbors, PartialNeighbors
 from estimators.tle import TLE
 from estimators.twonn import TwoNN
 
@@ -45,12 +55,12 @@ ESTIMATORS: dict[str, Estimator] = {
         MOM(),
         MADA(),
         MiNDML(),
+        BIDE(),
+        ABIDE(),
         TLE(),
         ESS(),
         ESS(version="b"),
         LocalPCA(),
-        BIDE(),
-        ABIDE(),
     )
 }
 
@@ -63,25 +73,34 @@ __all__ = [
     "MLE",
     "MOM",
     "TLE",
+    "BlockPoint",
     "Estimate",
     "EstimationError",
     "Estimator",
     "Gride",
+    "HalfSplit",
     "LocalPCA",
     "MiNDML",
     "Neighbors",
     "PartialNeighbors",
     "Points",
     "Spectrum",
+    "Subsamples",
     "TwoNN",
     "alpha_req",
+    "blocks",
     "covariance_spectrum",
     "effective_rank",
     "gride_scales",
+    "half_split",
+    "jackknife",
+    "list_length",
     "nearest_neighbors",
     "neighbors_between",
     "participation_ratio",
     "participation_ratio_corrected",
     "pc_dimension",
     "rankme",
+    "restrict",
+    "subsamples",
 ]

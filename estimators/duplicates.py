@@ -37,8 +37,8 @@ def distinct_points(points: Points) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 def expand(
     distances: NDArray[np.float64], indices: NDArray[np.int64], own: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(N, K) tables of all points from the (U, min(K, U - 1)) tables of the distinct ones.
+) -> NDArray[np.int64]:
+    """(N, K) neighbors of all points from the (U, min(K, U - 1)) tables of the distinct ones.
 
     own: (N,) the distinct point that each point equals.
     """
@@ -52,8 +52,7 @@ def expand(
 
     near = np.column_stack([np.arange(num_distinct), indices])
     far = np.column_stack([np.zeros(num_distinct), distances])
-    all_distances = np.empty((num_points, k))
-    all_indices = np.empty((num_points, k), dtype=np.int64)
+    nearest = np.empty((num_points, k), dtype=np.int64)
     step = max(1, CHUNK_CANDIDATES // (near.shape[1] * (k + 1)))
     for start in range(0, num_points, step):
         some = np.arange(start, min(start + step, num_points))
@@ -66,6 +65,5 @@ def expand(
             np.take_along_axis(measured, by_index, axis=1), axis=1, kind="stable"
         )
         chosen = np.take_along_axis(by_index, by_distance, axis=1)[:, :k]
-        all_distances[some] = np.take_along_axis(measured, chosen, axis=1)
-        all_indices[some] = np.take_along_axis(found, chosen, axis=1)
-    return all_distances, all_indices
+        nearest[some] = np.take_along_axis(found, chosen, axis=1)
+    return nearest

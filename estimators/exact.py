@@ -36,20 +36,19 @@ def measure_pairs(
     points: Points,
     rows: torch.Tensor,
     columns: torch.Tensor,
-    reach: float,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
     """(C,) float64 distances of pairs of points.
 
-    reach: the largest absolute value among the points.
     dtype: of the differences; default: the points' own, so float32 points have distances
         to within FLOAT32_ERROR, relative.
     """
     # Both orders of a pair have one distance, measured once.
+    rows, columns = rows.to(points.device), columns.to(points.device)
     keys = torch.minimum(rows, columns) * points.num_points + torch.maximum(rows, columns)
     unique = _unique(keys)
     low, high = unique // points.num_points, unique % points.num_points
-    scale, in_range = _scale(reach)
+    scale, in_range = _scale(points)
     dtype = dtype or (points.dtype if in_range else torch.float64)
     squares = _squared_distances(points, low, high, scale, dtype)
     if dtype == torch.float32:
@@ -62,7 +61,7 @@ def measure_pairs(
 
 
 def nearest_in_double(
-    points: Points, k: int, rows: Block, columns: Block, reach: float
+    points: Points, k: int, rows: Block, columns: Block
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
     """(C,) rows and columns of the k nearest of each row among the columns, itself apart.
 
@@ -70,7 +69,7 @@ def nearest_in_double(
     no other point could be nearer, and rows that it doesn't cover are measured in full. The
     count of those comes back too. A row with fewer than k others has all of them.
     """
-    scale = _scale(reach)[0]
+    scale = _scale(points)[0]
     center = points.center_and_reach()[0].to(torch.float64) * scale
     num_columns = columns[1] - columns[0]
     num_others = num_columns - (max(rows[0], columns[0]) < min(rows[1], columns[1]))
@@ -108,22 +107,23 @@ def nearest_in_double(
         slack = gamma * longest**2 + 4 * shift * (longest + shift)
         own_rows = torch.arange(start, stop, device=own.device)
         pairs = own_rows.repeat_interleave(num_nominated), nominees.reshape(-1)
-        measured = measure_pairs(points, *pairs, reach, torch.float64).view_as(nominees)
+        measured = measure_pairs(points, *pairs, torch.float64).view_as(nominees)
         nearest = _first(measured, nominees, k)
         if num_nominated < num_others:
             kth = measured.sort(dim=1).values[:, k - 1] * scale
             unsure = values[:, -1] - slack <= kth**2
             num_redone += int(unsure.sum())
             if bool(unsure.any()):
-                nearest[unsure] = _brute_force(points, own_rows[unsure], columns, k, scale)
+                redone = nearest_by_force(points, own_rows[unsure], columns, k)
+                nearest[unsure] = redone
         found.append(torch.stack([own_rows.repeat_interleave(nearest.shape[1]), nearest.view(-1)]))
     row, column = torch.cat(found, dim=1)
     return row, column, num_redone
 
 
-def _scale(reach: float) -> tuple[float, bool]:
-    """A power of two that brings values up to `reach` to about 1; is it one of float32?"""
-    exponent = math.frexp(reach)[1]
+def _scale(points: Points) -> tuple[float, bool]:
+    """A power of two that brings the largest value to about 1; is it one of float32?"""
+    exponent = math.frexp(points.center_and_reach()[1])[1]
     return 2.0 ** -max(-1000, min(1000, exponent)), abs(exponent) < 120
 
 
@@ -141,8 +141,9 @@ def _squared_distances(
 
 
 def _row_sums(terms: torch.Tensor) -> torch.Tensor:
-    """(R,) float64 sums of the rows, added in halves: elementwise, so the same to the bit
-    whatever other rows there are.
+    """(R,) float64 sums of the rows, added in halves.
+
+    Elementwise, so a row's sum is the same to the bit whatever other rows there are.
     """
     for halving in range(64):
         if halving == NUM_HALVINGS:
@@ -158,10 +159,9 @@ def _row_sums(terms: torch.Tensor) -> torch.Tensor:
     return terms[:, 0].to(torch.float64)
 
 
-def _brute_force(
-    points: Points, rows: torch.Tensor, columns: Block, k: int, scale: float
-) -> torch.Tensor:
-    """(R, k) the nearest of these rows, measured against every column."""
+def nearest_by_force(points: Points, rows: torch.Tensor, columns: Block, k: int) -> torch.Tensor:
+    """(R, k) the nearest of these rows, each measured against every column in float64."""
+    scale = _scale(points)[0]
     found = []
     size = columns[1] - columns[0]
     step = max(1, CHUNK_NUMBERS["cuda"] // (4 * points.num_units))

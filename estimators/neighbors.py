@@ -1,30 +1,31 @@
 """Exact nearest neighbors in Euclidean distance.
 
-Legend: N points, D units, K neighbors, R rows.
+Legend: N points, D units, K neighbors.
 
 Matrix products find the neighbors fast but cancel when points are close together, so they
 only *nominate* candidates (`screening`). Their distances are then computed again from
-differences in float64 (`exact`), and a bound on the products' rounding error certifies that
-no other point could have been nearer. Where points are too close together for low
-precision, copies are set aside (`duplicates`), and products in float64 nominate.
+differences (`exact`), and their order is settled in float64 (`table`). A bound on the
+products' rounding error certifies that no other point could have been nearer. Where points
+are too close together for low precision, copies are set aside (`duplicates`), and products
+in float64 nominate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from estimators.candidates import TooManyCandidatesError
+from estimators.candidates import Block, TooManyCandidatesError
 from estimators.duplicates import distinct_points, expand
 from estimators.errors import EstimationError
-from estimators.exact import nearest_in_double, nearest_of_candidates
+from estimators.exact import measure_pairs, nearest_by_force, nearest_in_double
 from estimators.points import Points
 from estimators.screening import fastest_precision, find_candidates
+from estimators.table import Neighbors, PartialNeighbors
 
 Precision = Literal["auto", "bfloat16", "float32", "float64"]
 Device = torch.device | str | None
@@ -32,32 +33,14 @@ Device = torch.device | str | None
 MIN_SCREENED = 256
 MAX_SCREENED_NEIGHBORS = 128
 
-
-@dataclass(frozen=True)
-class Neighbors:
-    """The K nearest neighbors of each of N points, the point itself excluded.
-
-    distances: (N, K) float64, ascending in each row.
-    indices: (N, K) int64; equal distances are ordered by index.
-    num_redone: rows for which the candidates were not provably enough.
-    precision: of the products that nominated; the distances are float64 always.
-    points: what the table was computed from, for estimators that need coordinates; not a
-        copy.
-    """
-
-    distances: NDArray[np.float64]
-    indices: NDArray[np.int64]
-    num_redone: int = 0
-    precision: str = "float64"
-    points: Points | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def num_points(self) -> int:
-        return int(self.distances.shape[0])
-
-    @property
-    def num_neighbors(self) -> int:
-        return int(self.distances.shape[1])
+__all__ = [
+    "Device",
+    "Neighbors",
+    "Precision",
+    "nearest_neighbors",
+    "nearest_to",
+    "neighbors_between",
+]
 
 
 def nearest_neighbors(
@@ -77,7 +60,9 @@ def nearest_neighbors(
         takes bfloat16 where this processor multiplies it faster, else float32. Points that
         it can't tell apart go to the next higher one.
 
-    Equal points are neighbors at distance 0, and no point is its own neighbor.
+    Order and ties are those of float64; the distances themselves are right to float64, or,
+    between float32 points, to 4 parts in 10^7. Equal points are neighbors at distance 0, and
+    no point is its own neighbor.
     Raises EstimationError on NaN or infinite values and unless N > k >= 1.
 
     >>> nearest_neighbors([[0.0], [1.0], [3.0]], k=2).indices.tolist()
@@ -90,24 +75,102 @@ def nearest_neighbors(
             f"`1 <= k < N` must hold, but got k={k} and N={num_points}: "
             "ask for fewer neighbors or bring more points"
         )
+    if not source.num_units:
+        raise EstimationError(f"points must have at least 1 unit, but {num_points} have none")
     everyone = (0, num_points)
-    _, reach = source.center_and_reach()
-    for low in low_precisions(precision, num_points, k, source):
-        try:
-            candidates = find_candidates(source, k, low)
-        except TooManyCandidatesError:
-            continue
-        nearest = nearest_of_candidates(source, candidates, k, num_points, reach)
-        return Neighbors(nearest[0].cpu().numpy(), nearest[1].cpu().numpy(), 0, low, source)
-    if num_points >= MIN_SCREENED:
+    found = _by_screening(source, k, precision, everyone, None)
+    if found is None and num_points >= MIN_SCREENED:
         first, own = distinct_points(source)
         if len(first) < num_points:
             return _nearest_with_copies(source, first, own, k, precision)
-    (distances, indices), num_redone = nearest_in_double(source, k, everyone, everyone)
-    return Neighbors(distances.cpu().numpy(), indices.cpu().numpy(), num_redone, "float64", source)
+    table, used, num_redone = found or _by_double(source, k, [(everyone, everyone)])
+    return table.compute(source, num_redone=num_redone, precision=used)
 
 
-def low_precisions(precision: Precision, num_points: int, k: int, points: Points) -> list[str]:
+def neighbors_between(
+    points: ArrayLike | torch.Tensor | Sequence[Any] | Points,
+    k: int,
+    rows: Block,
+    columns: Block,
+    *,
+    device: Device = None,
+    precision: Precision = "auto",
+) -> PartialNeighbors:
+    """One tile's share of the work: the k nearest between two spans of the points.
+
+    rows, columns: (start, stop), either the same span, or two that share no point. Of every
+        point in one span the k nearest in the other; of a span of no more than k, all.
+
+    Merged over all pairs of spans, `compute` gives the table of `nearest_neighbors`, to the bit.
+
+    >>> points = np.arange(6.0)[:, None] ** 2
+    >>> tiles = [neighbors_between(points, 2, *t) for t in
+    ...          [((0, 3), (0, 3)), ((0, 3), (3, 6)), ((3, 6), (3, 6))]]
+    >>> tiles[2].merge(tiles[0]).merge(tiles[1]).compute(Points(points)).indices[:3].tolist()
+    [[1, 2], [0, 2], [1, 0]]
+    """
+    source = as_points(points, device)
+    rows, columns = sorted([rows, columns])
+    same = rows == columns
+    inside = 0 <= rows[0] < rows[1] and columns[0] < columns[1] <= source.num_points
+    if not inside or not (same or rows[1] <= columns[0]):
+        raise EstimationError(
+            f"spans must be the same or share no point, within {source.num_points} points, "
+            f"but got {rows} and {columns}"
+        )
+    if k < 1:
+        raise EstimationError(f"`k >= 1` must hold, but got k={k}")
+    found = _by_screening(source, k, precision, rows, None if same else columns)
+    sides = [(rows, rows)] if same else [(rows, columns), (columns, rows)]
+    return (found or _by_double(source, k, sides))[0]
+
+
+def nearest_to(
+    points: Points, rows: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(R, K) distances and indices of the nearest of all points to a few of them.
+
+    The rows of `nearest_neighbors`, for when they are too few to be worth its cost.
+    """
+    some = torch.from_numpy(rows).to(points.device)
+    wanted = min(k + 1, points.num_points - 1)
+    found = nearest_by_force(points, some, (0, points.num_points), wanted)
+    table = _measured(points, k, some.repeat_interleave(wanted), found.reshape(-1))
+    return table.nearest(points)
+
+
+def _by_screening(
+    source: Points, k: int, precision: Precision, rows: Block, columns: Block | None
+) -> tuple[PartialNeighbors, str, int] | None:
+    """The table by products in low precision, or None if that can't tell the points apart."""
+    smallest = min(stop - start for start, stop in (rows, columns or rows))
+    for low in _low_precisions(precision, smallest, k, source):
+        try:
+            pairs = find_candidates(source, k, low, rows, columns)
+        except TooManyCandidatesError:
+            continue
+        return _measured(source, k, pairs.rows, pairs.columns), low, 0
+    return None
+
+
+def _by_double(
+    source: Points, k: int, sides: list[tuple[Block, Block]]
+) -> tuple[PartialNeighbors, str, int]:
+    """The table by products in float64."""
+    # One more than wanted: who is nearly as near takes part when the order is settled.
+    found = [nearest_in_double(source, k + 1, *side) for side in sides]
+    rows, columns = (torch.cat(parts) for parts in list(zip(*found, strict=True))[:2])
+    return _measured(source, k, rows, columns), "float64", sum(side[2] for side in found)
+
+
+def _measured(
+    source: Points, k: int, rows: torch.Tensor, columns: torch.Tensor
+) -> PartialNeighbors:
+    distances = measure_pairs(source, rows, columns)
+    return PartialNeighbors.of(k, *(part.cpu().numpy() for part in (rows, columns, distances)))
+
+
+def _low_precisions(precision: Precision, num_points: int, k: int, points: Points) -> list[str]:
     """The low precisions to try, the lowest first."""
     if precision not in get_args(Precision):
         raise EstimationError(
@@ -128,14 +191,17 @@ def _nearest_with_copies(
     k: int,
     precision: Precision,
 ) -> Neighbors:
-    num_distinct = len(first)
-    if num_distinct == 1:
-        distances, indices = np.empty((1, 0)), np.empty((1, 0), np.int64)
-        table = Neighbors(distances, indices)
-    else:
-        table = nearest_neighbors(source.take(first), min(k, num_distinct - 1), precision=precision)
-    distances, indices = expand(table.distances, table.indices, own, k)
-    return Neighbors(distances, indices, table.num_redone, table.precision, source)
+    """The neighbors of points of which only those numbered `first` are distinct."""
+    # One more than wanted: who is nearly as near takes part when the order is settled.
+    wanted = min(k + 1, source.num_points - 1)
+    table = Neighbors(np.empty((1, 0)), np.empty((1, 0), np.int64))
+    if len(first) > 1:
+        distinct = min(wanted, len(first) - 1)
+        table = nearest_neighbors(source.take(first), distinct, precision=precision)
+    columns = torch.from_numpy(expand(table.distances, table.indices, own, wanted))
+    rows = torch.arange(len(own)).repeat_interleave(wanted)
+    found = _measured(source, k, rows, columns.reshape(-1))
+    return found.compute(source, num_redone=table.num_redone, precision=table.precision)
 
 
 def as_points(points: Any, device: Device) -> Points:

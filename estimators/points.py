@@ -62,11 +62,13 @@ class Points:
         self.dtype = torch.float32 if narrow else torch.float64
         self.device = torch.device(device) if device is not None else place
         self._chosen: torch.Tensor | None = None
+        self._statistics: tuple[torch.Tensor, float] | None = None
 
     def to(self, device: torch.device | str) -> Points:
         """The same points, their rows wanted on this device."""
         other = copy.copy(self)
         other.device = torch.device(device)
+        other._statistics = None
         return other
 
     def take(self, indices: NDArray[np.int64] | torch.Tensor) -> Points:
@@ -75,6 +77,7 @@ class Points:
         wanted = torch.as_tensor(indices, dtype=torch.int64)
         other._chosen = wanted if self._chosen is None else self._chosen[wanted]
         other.num_points = len(wanted)
+        other._statistics = None
         return other
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
@@ -99,7 +102,7 @@ class Points:
             flat = self._chosen[flat.to(self._chosen.device)]
         if len(self._blocks) == 1:
             block = self._block(0)
-            found = self._convert(block[flat.to(block.device)])
+            found = self._convert(block.index_select(0, flat.to(block.device)))
         else:
             found = torch.empty((len(flat), self.num_units), dtype=self.dtype, device=self.device)
             owner = torch.bucketize(flat, torch.tensor(self._starts[1:]), right=True)
@@ -107,7 +110,7 @@ class Points:
                 here = (owner == number).nonzero()[:, 0]
                 block = self._block(number)
                 local = (flat[here] - self._starts[number]).to(block.device)
-                found[here.to(found.device)] = self._convert(block[local])
+                found[here.to(found.device)] = self._convert(block.index_select(0, local))
         return found.reshape(*wanted.shape, self.num_units)
 
     def chunks(self, rows: int | None = None) -> Iterator[tuple[slice, torch.Tensor]]:
@@ -120,8 +123,10 @@ class Points:
     def center_and_reach(self) -> tuple[torch.Tensor, float]:
         """(D,) mean of the points, to rounding, and the largest absolute value.
 
-        Raises EstimationError, with counts, if any value is NaN or infinite.
+        Computed once. Raises EstimationError, with counts, if any value is NaN or infinite.
         """
+        if self._statistics is not None:
+            return self._statistics
         total = torch.zeros(self.num_units, dtype=self.dtype, device=self.device)
         reach = 0.0
         for _, chunk in self.chunks():
@@ -131,7 +136,8 @@ class Points:
             reach = max(reach, -float(low), float(high))
         if not bool(torch.isfinite(total).all()):
             self._raise_for_what_is_not_finite()
-        return total, reach
+        self._statistics = total, reach
+        return self._statistics
 
     def _raise_for_what_is_not_finite(self) -> NoReturn:
         bad_values = bad_points = 0

@@ -7,13 +7,11 @@ wanted, R rows searched again.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import hypergeom
 
 from estimators.errors import EstimationError
-from estimators.exact import distance_scale, measure_all
-from estimators.neighbors import Neighbors, nearest_neighbors
+from estimators.neighbors import Neighbors, nearest_neighbors, nearest_to
 from estimators.points import Points
 
 # Above this share of rows to search again, one search of the whole subset is faster.
@@ -120,8 +118,4 @@ def _search_again(
     if len(rows) > MAX_SEARCHED_SHARE * points.num_points:
         found = nearest_neighbors(points, k)
         return found.distances[rows], found.indices[rows]
-    _, reach = points.center_and_reach()
-    some = torch.from_numpy(rows).to(points.device)
-    everyone = (0, points.num_points)
-    distances, indices = measure_all(points, some, everyone, k, distance_scale(reach))
-    return distances.cpu().numpy(), indices.cpu().numpy()
+    return nearest_to(points, rows, k)

@@ -35,6 +35,8 @@ KEPT_BYTES = {"cpu": 1 << 30, "cuda": 16 << 30}
 # Numbers of one chunk while converting: fits a core's cache.
 CHUNK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
 NUM_PARTS = 3
+# Who is farther than the k-th by less than this is a candidate too: the order is settled later.
+SLACK = 1 + 1e-4
 # Sums of rows are taken in float32 over strides of this many numbers, then in float64.
 NUM_STRIDES = 32
 WIDTHS = 32
@@ -100,8 +102,8 @@ class _Search:
             if first == second:
                 tile.fill_diagonal_(torch.iinfo(tile.dtype).max)
             else:
-                self._collect(tile.T, second, first)
-            self._collect(tile, first, second)
+                self._collect(tile, 1, second, first)
+            self._collect(tile, 0, first, second)
             if sum(found.count for found in self._lists) > self._most:
                 self._tighten_all()
                 if sum(found.count for found in self._lists) > self._most:
@@ -109,13 +111,13 @@ class _Search:
         self._tighten_all()
         return Candidates.of(self._lists)
 
-    def _collect(self, tile: torch.Tensor, own: int, other: int) -> None:
-        """Keep the tile's pairs within the limits of its rows."""
+    def _collect(self, tile: torch.Tensor, axis: int, own: int, other: int) -> None:
+        """Keep the tile's pairs within the limits of its rows (axis 0) or columns (1)."""
         found = self._lists[own]
-        if not found.limited and tile.shape[1] > self._k:
-            kth = tile.topk(self._k, dim=1, largest=False).values[:, -1]
+        if not found.limited and tile.shape[1 - axis] > self._k:
+            kth = tile.topk(self._k, dim=1 - axis, largest=False).values.select(1 - axis, -1)
             found.limit(self._screen.limits(own, kth))
-        found.collect(tile, self._screen.blocks[other][0])
+        found.collect(tile, axis, self._screen.blocks[other][0])
         if found.is_due:
             self._tighten(own)
 
@@ -212,7 +214,7 @@ class _Screen:
         upper = (2 * (value / (1 - self._unit) + slack)).sqrt() + blur
         reach = (1 + self._unit) * ((upper + blur) ** 2 / 2 + slack)
         # Rounded up, and exclusive: one more in the bits of a positive number is the next one.
-        limits = (reach * (1 + 1e-9)).to(self.dtype).view(self.bits) + 2
+        limits = (reach * SLACK).to(self.dtype).view(self.bits) + 2
         return torch.where(none, kth.to(self.bits), limits)
 
     def _copy(self, number: int, side: str) -> torch.Tensor:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from estimators import EstimationError, nearest_neighbors
+from estimators.exact import FLOAT32_ERROR
 from estimators.screening import fastest_precision
 
 RNG = np.random.default_rng(0)
@@ -121,7 +122,8 @@ def test_takes_tensors_of_any_float_type(dtype):
     distances, indices = brute_force(tensor.double().numpy(), 2)
     found = nearest_neighbors(tensor, k=2)
     np.testing.assert_array_equal(found.indices, indices)
-    np.testing.assert_allclose(found.distances, distances, rtol=1e-9)
+    allowed = 1e-12 if dtype == torch.float64 else FLOAT32_ERROR
+    np.testing.assert_allclose(found.distances, distances, rtol=allowed)
 
 
 def test_flattens_further_axes():

@@ -1,0 +1,151 @@
+"""The table that all estimators read, and its parts on the way there.
+
+Legend: N points, K neighbors, C pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from estimators.errors import EstimationError
+from estimators.exact import FLOAT32_ERROR, measure_pairs
+from estimators.points import Points
+
+# Distances nearer to each other than this, relative, may be in wrong order when measured in
+# float32; and the pairs that a row keeps for that reason reach a little farther.
+DOUBT = 4 * FLOAT32_ERROR
+MARGIN = 4 * DOUBT
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The K nearest neighbors of each of N points, the point itself excluded.
+
+    distances: (N, K) float64, ascending in each row.
+    indices: (N, K) int64; equal distances are ordered by index.
+    num_redone: rows for which the candidates were not provably enough.
+    precision: of the products that nominated; the distances are float64 always.
+    points: what the table was computed from, for estimators that need coordinates; not a
+        copy.
+    """
+
+    distances: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    num_redone: int = 0
+    precision: str = "float64"
+    points: Points | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def num_points(self) -> int:
+        return int(self.distances.shape[0])
+
+    @property
+    def num_neighbors(self) -> int:
+        return int(self.distances.shape[1])
+
+
+@dataclass(frozen=True)
+class PartialNeighbors:
+    """What some tiles know of the K nearest neighbors of some of the points.
+
+    k: neighbors wanted of each row.
+    rows, columns: (C,) int64 pairs of points, sorted by row, then by distance, then by column.
+    distances: (C,) float64, as measured in the points' own type.
+
+    Each row holds its k nearest so far, and all that are as near to within MARGIN. Since a
+    distance depends on its two points alone, tables merge in any order and grouping to the
+    same bits.
+    """
+
+    k: int
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        k: int,
+        rows: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        distances: NDArray[np.float64],
+    ) -> PartialNeighbors:
+        """The table of these pairs, in any order; a pair given twice counts once."""
+        order = np.lexsort((columns, distances, rows))
+        rows, columns, distances = rows[order], columns[order], distances[order]
+        fresh = np.ones(len(rows), dtype=bool)
+        fresh[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
+        rows, columns, distances = rows[fresh], columns[fresh], distances[fresh]
+        first = _first_of_rows(rows)
+        last = np.minimum(first + k, np.append(first[1:], len(rows))) - 1
+        limit = distances[last] * (1 + MARGIN)
+        near = distances <= np.repeat(limit, np.diff(np.append(first, len(rows))))
+        return cls(k, rows[near], columns[near], distances[near])
+
+    def merge(self, other: PartialNeighbors) -> PartialNeighbors:
+        """The nearest of both."""
+        if other.k != self.k:
+            raise EstimationError(
+                f"tables to merge must have the same k, but got {self.k} and {other.k}"
+            )
+        return PartialNeighbors.of(
+            self.k,
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.columns, other.columns]),
+            np.concatenate([self.distances, other.distances]),
+        )
+
+    def compute(
+        self, points: Points, *, num_redone: int = 0, precision: str = "float64"
+    ) -> Neighbors:
+        """The finished table, once the tiles of all pairs of points are merged.
+
+        Raises EstimationError if a row has fewer than k neighbors.
+        """
+        k, num_points = self.k, points.num_points
+        counts = np.bincount(self.rows, minlength=num_points)
+        if counts.min() < k:
+            raise EstimationError(
+                f"tiles are missing: {int((counts >= k).sum())} of {num_points} points have "
+                f"{k} neighbors; merge the tables of all pairs of blocks"
+            )
+        distances, indices = self.nearest(points)
+        return Neighbors(distances, indices, num_redone, precision, points)
+
+    def nearest(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """(R, K) distances and indices of its rows, which must have k neighbors each.
+
+        Where float32 leaves the order in doubt, the distances are taken again in float64.
+        """
+        columns, distances = self.columns, self.distances
+        if points.dtype == torch.float32:
+            columns, distances = self._settled(points)
+        chosen = _first_of_rows(self.rows)[:, None] + np.arange(self.k)
+        return distances[chosen], columns[chosen]
+
+    def _settled(self, points: Points) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Columns and distances in certain order."""
+        rows, columns, distances = self.rows, self.columns, self.distances.copy()
+        close = (distances[1:] - distances[:-1] <= DOUBT * distances[1:]) & (rows[1:] == rows[:-1])
+        doubtful = np.zeros(len(rows), dtype=bool)
+        doubtful[1:] |= close
+        doubtful[:-1] |= close
+        place = np.flatnonzero(doubtful & (distances > 0))
+        if not len(place):
+            return columns, distances
+        own, other = (torch.from_numpy(side[place]) for side in (rows, columns))
+        settled = measure_pairs(points, own, other, torch.float64)
+        distances[place] = settled.cpu().numpy()
+        order = np.lexsort((columns, distances, rows))
+        return columns[order], distances[order]
+
+
+def _first_of_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each row begins among sorted rows."""
+    fresh = np.ones(len(rows), dtype=bool)
+    fresh[1:] = rows[1:] != rows[:-1]
+    return np.flatnonzero(fresh)
