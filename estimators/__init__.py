@@ -6,9 +6,11 @@ process or knows about Ray, MLflow or Arrow.
 
 from estimators.abide import ABIDE
 from estimators.bide import BIDE
+from estimators.correlation import CorrelationDimension
 from estimators.errors import EstimationError
 from estimators.ess import ESS
 from estimators.estimate import Estimate, Estimator
+from estimators.fishers import FisherS
 from estimators.gride import Gride, gride_scales
 from estimators.lpca import LocalPCA
 from estimators.mada import MADA
@@ -55,6 +57,8 @@ ESTIMATORS: dict[str, Estimator] = {
         MOM(),
         MADA(),
         MiNDML(),
+        CorrelationDimension(),
+        FisherS(),
         BIDE(),
         ABIDE(),
         TLE(),
@@ -74,9 +78,11 @@ __all__ = [
     "MOM",
     "TLE",
     "BlockPoint",
+    "CorrelationDimension",
     "Estimate",
     "EstimationError",
     "Estimator",
+    "FisherS",
     "Gride",
     "HalfSplit",
     "LocalPCA",

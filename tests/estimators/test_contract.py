@@ -15,7 +15,10 @@ MANIFOLDS = {
     "swiss roll": (swiss_roll(1500, RNG), 2),
 }
 # Relative error allowed on the manifolds above, where 12% is not enough, and why.
-ERROR: dict[str, float] = {}
+ERROR: dict[str, float] = {
+    # A global dimension: the sphere of dimension 5 gives 6.06, the swiss roll 2.89.
+    "fishers": 0.5,
+}
 # Methods that draw random numbers depend on the order of the points by this much.
 ORDER: dict[str, float] = {}
 
