@@ -9,11 +9,14 @@ from rich.table import Table
 
 
 def plain_table(*columns: str, numeric: Collection[str] = ()) -> Table:
-    """A table without lines; the `numeric` columns are flush right."""
+    """A table without lines; the `numeric` columns are flush right.
+
+    Where the terminal is too narrow, a column without a name is broken into lines.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
     for column in columns:
         justify = "right" if column in numeric else "left"
-        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(column, justify=justify, no_wrap=bool(column))  # type: ignore[arg-type]
     return table
 
 
