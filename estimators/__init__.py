@@ -7,6 +7,7 @@ process or knows about Ray, MLflow or Arrow.
 from estimators.abide import ABIDE
 from estimators.bide import BIDE
 from estimators.correlation import CorrelationDimension
+from estimators.danco import DANCo
 from estimators.errors import EstimationError
 from estimators.ess import ESS
 from estimators.estimate import Estimate, Estimator
@@ -65,6 +66,7 @@ ESTIMATORS: dict[str, Estimator] = {
         ESS(),
         ESS(version="b"),
         LocalPCA(),
+        DANCo(),
     )
 }
 
@@ -79,6 +81,7 @@ __all__ = [
     "TLE",
     "BlockPoint",
     "CorrelationDimension",
+    "DANCo",
     "Estimate",
     "EstimationError",
     "Estimator",
