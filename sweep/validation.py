@@ -14,6 +14,7 @@ from functools import cache
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def validate(
 
     names: of ESTIMATORS; None takes all. repeats: samples of each manifold and N.
     limit: seconds that an estimator may take on one sample: where it would take longer,
-        going by smaller samples and other manifolds, it is left out with that reason.
+        going by the samples before, it is left out with that reason.
     cells: folder where each row is kept as soon as there is one. A run that was stopped
         goes on from there; the caller removes it at the end.
 
@@ -175,26 +176,31 @@ def _measure(sample: Sample, estimator: Estimator, table: Callable[[], Neighbors
 
 @dataclass
 class Pace:
-    """How long each estimator took, and whether that is too long."""
+    """How long each estimator took, and whether that is too long.
+
+    What counts is the lower median over at least two samples, so that one stall of a busy
+    machine leaves nobody out.
+    """
 
     limit: float
-    slowest: dict[tuple[str, int], tuple[float, str]] = field(default_factory=dict)
+    seconds: dict[tuple[str, int], list[float]] = field(default_factory=dict)
 
     def note(self, row: ValidationRow) -> None:
-        key = (row.estimator, row.num_points)
-        self.slowest[key] = max(
-            self.slowest.get(key, (0.0, "")), (row.seconds or 0.0, row.manifold)
-        )
+        if row.seconds is not None:
+            self.seconds.setdefault((row.estimator, row.num_points), []).append(row.seconds)
 
     def too_slow(self, estimator: str, num_points: int) -> str:
         """Why the estimator is left out at this N; "" if it isn't."""
-        for (name, n), (seconds, manifold) in self.slowest.items():
+        for (name, n), seconds in self.seconds.items():
+            if name != estimator or n > num_points or len(seconds) < 2:
+                continue
+            typical = median_low(seconds)
             # At least in proportion to N: no estimator is faster than that.
-            expected = seconds * num_points / n
-            if name == estimator and n <= num_points and expected > self.limit:
+            expected = typical * num_points / n
+            if expected > self.limit:
                 return (
-                    f"left out: at least {expected:.0f} s expected ({seconds:.0f} s on "
-                    f"{manifold} at N = {n}), over the limit of {self.limit:g} s"
+                    f"left out: at least {expected:.3g} s a sample expected (it took "
+                    f"{typical:.3g} s at N = {n}), over the limit of {self.limit:g} s"
                 )
         return ""
 
