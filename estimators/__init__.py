@@ -18,6 +18,7 @@ from estimators.mada import MADA
 from estimators.mind_ml import MiNDML
 from estimators.mle import MLE
 from estimators.mom import MOM
+from estimators.mst import MST
 from estimators.neighbors import nearest_neighbors, neighbors_between
 from estimators.points import Points
 from estimators.resampling import (
@@ -41,6 +42,7 @@ from estimators.spectrum import (
     rankme,
 )
 from estimators.table import Neighbors, PartialNeighbors
+from estimators.surrogate import gaussian_surrogate
 from estimators.tle import TLE
 from estimators.twonn import TwoNN
 
@@ -60,6 +62,7 @@ ESTIMATORS: dict[str, Estimator] = {
         MiNDML(),
         CorrelationDimension(),
         FisherS(),
+        MST(),
         BIDE(),
         ABIDE(),
         TLE(),
@@ -78,6 +81,7 @@ __all__ = [
     "MADA",
     "MLE",
     "MOM",
+    "MST",
     "TLE",
     "BlockPoint",
     "CorrelationDimension",
@@ -100,6 +104,7 @@ __all__ = [
     "blocks",
     "covariance_spectrum",
     "effective_rank",
+    "gaussian_surrogate",
     "gride_scales",
     "half_split",
     "jackknife",

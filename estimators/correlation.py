@@ -51,10 +51,11 @@ class CorrelationDimension:
 
     The standard error is a jackknife over 20 groups of points (each point's index modulo
     20), at fixed scales, corrected for what it counts twice; counts by pairs of groups give
-    all of it. It covers which points were drawn; it does not cover the bias.
+    all of it. It covers which points were drawn, not the bias; somewhat too large where the
+    scales, which follow the points, take up some of what varies.
 
-    Known bias: too low, as balls reach beyond the edge of the data and, above dimension 5
-    or so, since few pairs are close together; the C(r) of few points has no small r.
+    Known bias: too low, as balls reach beyond the edge of the data: for balls of 500 points
+    by 4% in 2 dimensions, 13% in 5 and 23% in 10.
 
     Points whose nearest neighbor is a duplicate and points with ties (all k2 neighbors
     equally far) are dropped and counted. Raises EstimationError if fewer than 40 points are

@@ -145,18 +145,13 @@ class FisherS:
         share = here.sum(axis=(0, 1)) / (num_points * (num_points - 1.0))
         rest = num_points - np.bincount(np.arange(num_points) % NUM_GROUPS)
         without = leave_group_out(here)[:, 0] / (rest * (rest - 1.0))
-        if without.min() == 0:
-            raise EstimationError(
-                f"pairs of many points must be inseparable, but at alpha={alpha[0]:g} all such "
-                "pairs share a few: lower last_alpha or bring more points"
-            )
         dimension = float(dimension_of_sphere(share, alpha)[0])
         step = 1e-4
         above, below = (dimension_of_sphere(share * np.exp(s), alpha)[0] for s in (step, -step))
         weight = np.array([(np.log(above) - np.log(below)) / (2 * step)])
-        stderr, low, high = jackknife_interval(
-            dimension, dimension_of_sphere(without, alpha), here, weight, self.confidence
-        )
+        # To first order in the share, as without a group it may be 0.
+        leave_out = dimension * np.exp(weight * (without / share - 1))
+        stderr, low, high = jackknife_interval(dimension, leave_out, here, weight, self.confidence)
         return Estimate(
             dimension=dimension,
             stderr=stderr,

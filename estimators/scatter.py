@@ -67,11 +67,7 @@ def scatter(points: Points) -> Scatter:
     Raises EstimationError unless N >= 2, D >= 1, all values are finite and some unit varies.
     """
     num_points, num_units = points.num_points, points.num_units
-    if num_points < 2 or num_units < 1:
-        raise EstimationError(
-            f"a covariance needs at least 2 points of 1 unit, but got ({num_points}, {num_units})"
-        )
-    mean = _mean_of_varied(points)
+    mean = mean_of_varied(points)
     is_gram = num_units > num_points
     side = num_points if is_gram else num_units
     matrix = torch.zeros((side, side), dtype=torch.float64, device=mean.device)
@@ -125,8 +121,16 @@ def principal_coordinates(points: Points, least_share: float) -> tuple[torch.Ten
     return values / root**2, torch.cat(blocks) * (root / values.sqrt())
 
 
-def _mean_of_varied(points: Points) -> torch.Tensor:
-    """(D,) float64 mean, after making sure that all is finite and something varies."""
+def mean_of_varied(points: Points) -> torch.Tensor:
+    """(D,) float64 mean, after making sure that all is finite and something varies.
+
+    Raises EstimationError unless N >= 2 and D >= 1, too.
+    """
+    if points.num_points < 2 or points.num_units < 1:
+        raise EstimationError(
+            "a covariance needs at least 2 points of 1 unit, but got "
+            f"({points.num_points}, {points.num_units})"
+        )
     total = torch.zeros(points.num_units, dtype=torch.float64, device=points.device)
     first = points.rows(0, 1)
     varied = False

@@ -20,7 +20,10 @@ ERROR: dict[str, float] = {
     "fishers": 0.5,
 }
 # Methods that draw random numbers depend on the order of the points by this much.
-ORDER: dict[str, float] = {}
+ORDER: dict[str, float] = {
+    # Over 60 ways of halving 400 points in 4 dimensions: standard deviation 3%.
+    "mst": 0.15,
+}
 
 
 @pytest.fixture(params=list(ESTIMATORS))

@@ -92,6 +92,14 @@ def test_standard_error_is_the_spread():
     assert np.sqrt((errors**2).mean()) == pytest.approx(spread, rel=0.25)
 
 
+def test_a_single_inseparable_pair_has_a_wide_interval():
+    points = RNG.standard_normal((60, 300))
+    points[1] = points[0] + 0.8 * points[1]
+    found = FisherS().estimate(nearest_neighbors(points, 1))
+    assert 0 < found.low < 0.8 * found.dimension
+    assert 1.2 * found.dimension < found.high < np.inf
+
+
 def test_copies_are_dropped():
     points = RNG.standard_normal((200, 4))
     copied = np.vstack([points, points[:30]])
