@@ -9,7 +9,9 @@ merged.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -18,18 +20,20 @@ from estimators.candidates import Block
 from estimators.points import Points
 
 # Numbers of one chunk of differences: fits a core's cache.
-CHUNK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
+CHUNK_NUMBERS = {"cpu": 1 << 19, "cuda": 1 << 26}
+# Pairs per point from which on reading the point once pays.
+MANY_PAIRS = 16
 # Distances of one chunk of rows to everybody.
 CHUNK_DISTANCES = 1 << 22
 EXTRA_CANDIDATES = 2
 TILE_ROWS = 1024
-# Squares are added in the points' type over this many halvings of a row, then in float64.
-NUM_HALVINGS = 4
-# Bound on the relative error of a distance between float32 points. A difference, its square
-# and each halving round once (an odd width twice), and a root halves the relative error.
-FLOAT32_ERROR = (2 + 1 + 2 * NUM_HALVINGS) / 2 * 2.0**-24
-# Sums of squares below this, of numbers up to 1, may have lost digits at the lower end of float32.
-SMALL_SQUARE = 2.0**-80
+# Squares are added in the points' type over this many strides of a row, then in float64.
+STRIDES = 16
+# Bound on the relative error of a distance between float32 points: a difference rounds once,
+# which its square doubles, the square and each sum round once, and a root halves all that.
+FLOAT32_ERROR = (2 + 1 + STRIDES - 1) / 2 * 2.0**-24
+# Sums of squares below this, of numbers up to 2^24, may have lost digits at the lower end of float32.
+SMALL_SQUARE = 2.0**-60
 
 
 def measure_pairs(
@@ -122,8 +126,10 @@ def nearest_in_double(
 
 
 def _scale(points: Points) -> tuple[float, bool]:
-    """A power of two that brings the largest value to about 1; is it one of float32?"""
+    """A power of two that brings the largest value near 1; is that in float32's range?"""
     exponent = math.frexp(points.center_and_reach()[1])[1]
+    if abs(exponent) < 24:
+        return 1.0, True
     return 2.0 ** -max(-1000, min(1000, exponent)), abs(exponent) < 120
 
 
@@ -132,31 +138,47 @@ def _squared_distances(
 ) -> torch.Tensor:
     """(C,) float64 sums of squared differences of the scaled points."""
     squares = torch.empty(len(low), dtype=torch.float64, device=points.device)
-    step = max(1, CHUNK_NUMBERS[points.device.type] // points.num_units)
-    for start in range(0, len(low), step):
-        chunk = slice(start, start + step)
-        ends = [points.gather(end[chunk]).to(dtype).mul_(scale) for end in (low, high)]
+    for chunk in _chunks(low, max(1, CHUNK_NUMBERS[points.device.type] // points.num_units)):
+        # Where all pairs of a chunk share their first point, it is read once.
+        shared = (
+            slice(chunk.start, chunk.start + 1) if low[chunk.start] == low[chunk][-1] else chunk
+        )
+        ends = [points.gather(end).to(dtype) for end in (high[chunk], low[shared])]
+        if scale != 1.0:
+            ends = [end * scale for end in ends]
         squares[chunk] = _row_sums(ends[0].sub_(ends[1]).square_())
     return squares
 
 
-def _row_sums(terms: torch.Tensor) -> torch.Tensor:
-    """(R,) float64 sums of the rows, added in halves.
+def _chunks(low: torch.Tensor, step: int) -> Iterator[slice]:
+    """Slices of at most `step` pairs, sorted by their first point.
 
-    Elementwise, so a row's sum is the same to the bit whatever other rows there are.
+    Where points have many pairs each, every point begins a slice of its own.
     """
-    for halving in range(64):
-        if halving == NUM_HALVINGS:
-            terms = terms.to(torch.float64)
-        width = terms.shape[1]
-        if width == 1:
-            break
-        half = width // 2
-        sums = terms[:, :half] + terms[:, half : 2 * half]
-        if width % 2:
-            sums[:, 0] += terms[:, -1]
-        terms = sums
-    return terms[:, 0].to(torch.float64)
+    firsts = (low[1:] != low[:-1]).nonzero()[:, 0] + 1
+    if len(low) < MANY_PAIRS * (len(firsts) + 1):
+        firsts = firsts[:0]
+    bounds = [0, *firsts.tolist(), len(low)]
+    for start, stop in itertools.pairwise(bounds):
+        for place in range(start, stop, step):
+            yield slice(place, min(place + step, stop))
+
+
+def _row_sums(terms: torch.Tensor) -> torch.Tensor:
+    """(R,) float64 sums of the rows: STRIDES terms in their own type, the rest in float64.
+
+    No sum runs along a row, so a row's is the same to the bit whatever other rows there are.
+    """
+    width = terms.shape[1] // STRIDES
+    if not width:
+        total = terms[:, 0].clone()
+        for column in range(1, terms.shape[1]):
+            total += terms[:, column]
+        return total.to(torch.float64)
+    whole = terms[:, : STRIDES * width].unflatten(1, (STRIDES, width)).sum(dim=1)
+    total = whole[:, 0].to(torch.float64) if width == 1 else _row_sums(whole.to(torch.float64))
+    rest = terms[:, STRIDES * width :]
+    return total + _row_sums(rest) if rest.shape[1] else total
 
 
 def nearest_by_force(points: Points, rows: torch.Tensor, columns: Block, k: int) -> torch.Tensor:

@@ -61,7 +61,7 @@ def nearest_neighbors(
         it can't tell apart go to the next higher one.
 
     Order and ties are those of float64; the distances themselves are right to float64, or,
-    between float32 points, to 4 parts in 10^7. Equal points are neighbors at distance 0, and
+    between float32 points, to 6 parts in 10^7. Equal points are neighbors at distance 0, and
     no point is its own neighbor.
     Raises EstimationError on NaN or infinite values and unless N > k >= 1.
 

@@ -174,7 +174,9 @@ class _Screen:
         self._width = -(-(points.num_units + 2 * NUM_PARTS) // WIDTHS) * WIDTHS
         # No centered point has a norm above 1 after this: squares neither overflow nor vanish.
         largest = 2 * reach * math.sqrt(points.num_units)
-        self._scale = 2.0 ** -max(-1000, min(1000, math.frexp(largest)[1])) if largest else 1.0
+        exponent = max(-1000, min(1000, math.frexp(largest)[1]))
+        self._scale = 2.0**-exponent
+        self._exact = points.dtype if abs(exponent) < 120 else torch.float64
 
         height = max(stop - start for start, stop in blocks)
         copies = KEPT_BYTES[points.device.type] // (height * self._width * dtype.itemsize)
@@ -186,7 +188,7 @@ class _Screen:
             left, norm, residual, rest = self._convert(number)
             if self.keeps_all:
                 self._kept[number, "left"] = left
-                self._kept[number, "right"] = self._flip(left.clone())
+                self._kept[number, "right"] = self._flip(left)
             norms.append(norm)
             residuals.append(residual)
             rests.append(rest)
@@ -225,7 +227,7 @@ class _Screen:
                 del self._kept[next(iter(self._kept))]
             copy = self._convert(number)[0]
             if side == "right":
-                copy = self._flip(copy)
+                copy = self._flip(copy, out=copy)
         self._kept[number, side] = copy
         return copy
 
@@ -233,17 +235,18 @@ class _Screen:
         """A block's left rows; (R,) norms and residual norms; what the parts of p miss."""
         start, stop = self.blocks[number]
         num_units, device = self._points.num_units, self._points.device
-        left = torch.zeros((stop - start, self._width), dtype=self.dtype, device=device)
+        left = torch.empty((stop - start, self._width), dtype=self.dtype, device=device)
         norm = torch.empty(stop - start, dtype=torch.float64, device=device)
         residual = torch.empty_like(norm)
         step = max(1, CHUNK_NUMBERS[device.type] // self._width)
-        exact = self._points.dtype
+        exact = self._exact
         for low in range(start, stop, step):
             high = min(low + step, stop)
             chunk = slice(low - start, high - start)
-            centered = torch.zeros((high - low, self._width), dtype=exact, device=device)
-            centered[:, :num_units] = self._points.rows(low, high)
-            centered[:, :num_units] -= self._center
+            centered = torch.empty((high - low, self._width), dtype=exact, device=device)
+            centered[:, num_units:] = 0
+            rows = self._points.rows(low, high).to(exact)
+            torch.sub(rows, self._center.to(exact), out=centered[:, :num_units])
             centered *= self._scale
             left[chunk] = centered
             kept = left[chunk].to(exact)
@@ -261,13 +264,13 @@ class _Screen:
         left[:, num_units + NUM_PARTS : num_units + 2 * NUM_PARTS] = 1
         return left, norm, residual, float(half.abs().max())
 
-    def _flip(self, left: torch.Tensor) -> torch.Tensor:
-        """Make a block's left rows its right ones, in place."""
+    def _flip(self, left: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """A block's right rows from its left ones."""
         num_units = self._points.num_units
-        left[:, :num_units].neg_()
-        parts = left[:, num_units : num_units + 2 * NUM_PARTS]
-        parts.copy_(parts.roll(NUM_PARTS, dims=1))
-        return left
+        swapped = left[:, num_units : num_units + 2 * NUM_PARTS].roll(NUM_PARTS, dims=1)
+        right = torch.neg(left, out=out) if out is not None else torch.neg(left)
+        right[:, num_units : num_units + 2 * NUM_PARTS] = swapped
+        return right
 
 
 def _row_norms(matrix: torch.Tensor) -> torch.Tensor:

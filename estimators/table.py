@@ -140,8 +140,14 @@ class PartialNeighbors:
         own, other = (torch.from_numpy(side[place]) for side in (rows, columns))
         settled = measure_pairs(points, own, other, torch.float64)
         distances[place] = settled.cpu().numpy()
-        order = np.lexsort((columns, distances, rows))
-        return columns[order], distances[order]
+        # Only the rows with doubts are sorted again.
+        doubted = np.zeros(rows[-1] + 1, dtype=bool)
+        doubted[rows[place]] = True
+        part = np.flatnonzero(doubted[rows])
+        order = part[np.lexsort((columns[part], distances[part], rows[part]))]
+        columns = columns.copy()
+        columns[part], distances[part] = columns[order], distances[order]
+        return columns, distances
 
 
 def _first_of_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:

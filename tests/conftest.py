@@ -1,6 +1,7 @@
 """Shared by the tests: tiny sweeps, and one that has been run."""
 
 import pytest
+import torch
 
 from sweep.execution import LocalProcess
 from sweep.paths import claim_storage, open_storage
@@ -10,8 +11,12 @@ from sweep.sweepfile import load_sweep
 
 
 def pytest_collection_modifyitems(items):
-    """Fast ones first: what starts Ray comes last."""
+    """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one."""
     items.sort(key=lambda item: item.get_closest_marker("ray") is not None)
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
 TINY = """

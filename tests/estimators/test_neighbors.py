@@ -1,5 +1,8 @@
 """Exact nearest neighbors: equal to brute force in float64 on every kind of input."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from estimators import EstimationError, nearest_neighbors
-from estimators.exact import FLOAT32_ERROR
-from estimators.screening import fastest_precision
+from estimators import EstimationError, Points, nearest_neighbors, neighbors_between
+from estimators.exact import FLOAT32_ERROR, measure_pairs
+from estimators.screening import KEPT_BYTES, fastest_precision
 
 RNG = np.random.default_rng(0)
 
@@ -19,8 +22,10 @@ def brute_force(points, k):
     points = np.asarray(points, np.float64).reshape(len(points), -1)
     distances = np.empty((len(points), k))
     indices = np.empty((len(points), k), np.int64)
+    # A power of two changes no digit, and squares must neither overflow nor vanish.
+    unit = 2.0 ** (np.frexp(np.abs(points).max())[1])
     for row, point in enumerate(points):
-        distance = np.sqrt(((points - point) ** 2).sum(axis=1))
+        distance = unit * np.sqrt(((points / unit - point / unit) ** 2).sum(axis=1))
         distance[row] = np.inf
         order = np.argsort(distance, kind="stable")[:k]
         distances[row], indices[row] = distance[order], order
@@ -40,6 +45,27 @@ HARD = {
     "one column": RNG.standard_normal((200, 1)),
     "many columns": RNG.standard_normal((30, 20_000)),
     "fewest points": RNG.standard_normal((4, 3)),
+    "copies": np.repeat(RNG.standard_normal((40, 5)), 8, axis=0),
+    "all equal": np.ones((300, 4)),
+    "dead but for a few": np.vstack([np.zeros((280, 7)), RNG.standard_normal((20, 7))]),
+    "tiny": 1e-200 * RNG.standard_normal((300, 5)),
+    "huge": 1e200 * RNG.standard_normal((300, 5)),
+    "a lattice": np.stack(np.meshgrid(*[np.arange(7.0)] * 3), axis=-1).reshape(-1, 3) / 7,
+}
+# The same as float32 points: rounding is then part of the data.
+HARD32 = {
+    name: np.clip(points, -3e38, 3e38).astype(np.float32) for name, points in HARD.items()
+} | {
+    "tiny": (1e-30 * RNG.standard_normal((300, 5))).astype(np.float32),
+    "subnormal": (1e-42 * RNG.standard_normal((300, 5))).astype(np.float32),
+    "huge": (1e37 * RNG.standard_normal((300, 5))).astype(np.float32),
+    "far apart but for a hair": np.column_stack(
+        [np.ones(300), 1e-30 * RNG.standard_normal(300)]
+    ).astype(np.float32),
+    # Squared distances 1 + i 2^-40 and the like: equal in float32, not in float64.
+    "ordered only in float64": np.vstack(
+        [np.zeros((1, 2)), np.column_stack([np.ones(299), 2.0**-20 * RNG.permutation(299)])]
+    ).astype(np.float32),
 }
 
 
@@ -50,6 +76,16 @@ def test_equals_brute_force(name, precision):
     distances, indices = brute_force(HARD[name], 3)
     np.testing.assert_array_equal(found.indices, indices)
     np.testing.assert_allclose(found.distances, distances, rtol=1e-9)
+
+
+@pytest.mark.parametrize("precision", ["auto", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", HARD32)
+def test_equals_brute_force_on_float32_points(name, precision):
+    found = nearest_neighbors(HARD32[name], k=3, precision=precision)
+    distances, indices = brute_force(HARD32[name], 3)
+    np.testing.assert_array_equal(found.indices, indices)
+    np.testing.assert_allclose(found.distances, distances, rtol=FLOAT32_ERROR)
+    assert (np.diff(found.distances, axis=1) >= 0).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -114,6 +150,110 @@ def test_more_ties_than_candidates_are_redone():
     np.testing.assert_array_equal(found.indices[0], [1, 2])
     np.testing.assert_array_equal(found.indices[1], [0, 2])
     assert not found.distances.any()
+
+
+def test_copies_are_set_aside_not_redone():
+    rng = np.random.default_rng(0)
+    points = np.vstack([np.zeros((3000, 8)), rng.standard_normal((400, 8)), np.ones((3000, 8))])
+    found = nearest_neighbors(points, k=5)
+    assert found.num_redone == 0
+    np.testing.assert_array_equal(found.indices[2], [0, 1, 3, 4, 5])
+    np.testing.assert_array_equal(found.indices[6399], np.arange(3400, 3405))
+    np.testing.assert_array_equal(found.indices[3000:3400], brute_force(points, 5)[1][3000:3400])
+
+
+def test_a_million_units():
+    points = np.random.default_rng(0).standard_normal((12, 1_000_000), dtype=np.float32)
+    points[7] = points[11] + 1e-3  # nearer than bfloat16 can tell
+    distances, indices = brute_force(points, 2)
+    for precision in ("bfloat16", "float32"):
+        found = nearest_neighbors(points, k=2, precision=precision)
+        np.testing.assert_array_equal(found.indices, indices)
+        np.testing.assert_allclose(found.distances, distances, rtol=FLOAT32_ERROR)
+
+
+def in_blocks(points):
+    return [points[:100], torch.from_numpy(points[100:101].copy()), points[101:]]
+
+
+class Lazy(Sequence):
+    """Blocks that are made whenever they are asked for."""
+
+    def __init__(self, blocks):
+        self.blocks = blocks
+
+    def __len__(self):
+        return len(self.blocks)
+
+    def __getitem__(self, number):
+        return self.blocks[number].copy()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_and_memory_maps_give_the_same_bits(dtype, tmp_path, monkeypatch):
+    points = np.random.default_rng(3).standard_normal((3000, 20)).astype(dtype)
+    expected = nearest_neighbors(points, k=3)
+    np.save(tmp_path / "points.npy", points)
+    for given_ in (
+        in_blocks(points),
+        Lazy(np.array_split(points, 7)),
+        np.load(tmp_path / "points.npy", mmap_mode="r"),
+    ):
+        for kept in (1, 1 << 30):
+            # With little room for low-precision copies they are made panel by panel.
+            monkeypatch.setitem(KEPT_BYTES, "cpu", kept)
+            found = nearest_neighbors(given_, k=3)
+            np.testing.assert_array_equal(found.indices, expected.indices)
+            np.testing.assert_array_equal(found.distances, expected.distances)
+
+
+@pytest.mark.parametrize("precision", ["auto", "float64"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tables_of_tiles_merge_in_any_order_to_the_same_bits(dtype, precision):
+    rng = np.random.default_rng(4)
+    points = np.maximum(rng.standard_normal((1500, 6)), 0).astype(dtype)  # copies and ties too
+    whole = nearest_neighbors(points, k=4)
+    bounds = [0, 2, 700, 1100, 1500]  # one span has fewer points than neighbors are wanted
+    spans = list(itertools.pairwise(bounds))
+    tiles = [
+        neighbors_between(points, 4, *pair, precision=precision)
+        for pair in itertools.combinations_with_replacement(spans, 2)
+    ]
+    source = Points(points)
+    for _ in range(5):
+        rest = [tiles[i] for i in rng.permutation(len(tiles))]
+        while len(rest) > 1:  # any grouping: two random ones become one
+            first, second = (rest.pop(rng.integers(len(rest))) for _ in range(2))
+            rest.append(first.merge(second))
+        found = rest[0].merge(tiles[0]).compute(source)  # a tile given twice counts once
+        np.testing.assert_array_equal(found.indices, whole.indices)
+        np.testing.assert_array_equal(found.distances, whole.distances)
+    with pytest.raises(EstimationError, match="tiles are missing: 0 of 1500"):
+        tiles[0].compute(source)
+
+
+def test_a_distance_depends_on_its_two_points_alone():
+    for num_units in (1, 15, 16, 17, 100, 257, 5000):
+        points = np.random.default_rng(5).standard_normal((40, num_units)).astype(np.float32)
+        rows, columns = torch.arange(20), torch.arange(20, 40)
+        together = measure_pairs(Points(points), rows, columns)
+        for pair in range(20):
+            one = slice(pair, pair + 1)
+            assert measure_pairs(Points(points), columns[one], rows[one]) == together[pair]
+
+
+def test_spans_of_a_tile_are_checked():
+    with pytest.raises(EstimationError, match=r"got \(0, 5\) and \(4, 9\)"):
+        neighbors_between(np.eye(9), 1, (4, 9), (0, 5))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", HARD32)
+def test_a_gpu_finds_the_same(name):
+    found = nearest_neighbors(HARD32[name], k=3, device="cuda")
+    distances, indices = brute_force(HARD32[name], 3)
+    np.testing.assert_array_equal(found.indices, indices)
+    np.testing.assert_allclose(found.distances, distances, rtol=FLOAT32_ERROR)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
