@@ -25,9 +25,8 @@ from estimators.neighborhoods import displacements
 from estimators.neighbors import Neighbors, nearest_neighbors
 
 Reference = Literal["ball", "sphere"]
-# Calibrated dimensions to either side of the best one, and the degree of the curve through.
+# Calibrated dimensions to either side of the best one.
 WINDOW = 3
-DEGREE = 2
 # Neighbors all in one direction have infinite concentration: one point must not outweigh all.
 MAX_CONCENTRATION = 100.0
 # Of one random sample: a gigabyte.
@@ -53,27 +52,27 @@ class DANCo:
 
     k: neighbors per point, the (k + 1)-th being the scale; the authors' 10.
     reference: what the samples are uniform in: "ball" (default) or "sphere".
-    repeats: samples per dimension.
+    repeats: samples per dimension. With 2 their chance adds about a tenth to the error bar.
     seed: of the samples. They are drawn when needed, for dimensions near the answer only
         (each one up to 20, then every tenth part), and kept in memory for the next data of
         the same N and k.
     confidence: coverage of the interval.
 
     Unlike the published integer, the dimension is real: each of the three numbers is a
-    quadratic of log d fitted to the seven dimensions about the best, which also averages
-    out the chance in single samples (as FastDANCo does by a global fit), and the divergence
-    is minimized along that curve. Two more differences, each alike in data and samples: nu
-    is in [0, pi], by the arctangent of two arguments, since the published one of a quotient
-    leaps where the mean cosine changes its sign; and tau is the exact inverse of
-    I_1 / I_0, at most 100.
+    polynomial of log d (a quadratic, a cubic if a line is among them) fitted to the seven
+    dimensions about the best, which also averages out the chance in single samples (as
+    FastDANCo does by a global fit), and the divergence is minimized along that curve. Two
+    more differences, each alike in data and samples: nu is in [0, pi], by the arctangent of
+    two arguments, since the published one of a quotient leaps where the mean cosine changes
+    its sign; and tau is the exact inverse of I_1 / I_0, at most 100.
 
     The standard error is that of the data's three numbers, knowing that points share
     neighbors, through the derivatives of the minimum; the samples' own error is added, as
     the share that a point of their curve has in it. It does not cover the difference
     between a curved manifold and a flat ball.
-    Known bias: balls and cubes of 2 to 10 dimensions within -4% to +1% at N = 500; spheres
-    too high by 2% to 7% with the ball as reference, and right with the sphere, which in
-    turn makes balls and cubes too low by up to 10%: edges and curvature are not told apart.
+    Known bias: with the ball as reference, balls of 2 to 20 dimensions within 2% at N = 500
+    and 2,000, cubes up to 4% too low, spheres 2% to 7% too high; with the sphere, spheres
+    right, balls and cubes up to 6% and 10% too low: edges and curvature are not told apart.
 
     Points whose nearest neighbor is a duplicate and points whose neighbors are all equally
     far are dropped and counted. Raises EstimationError if the table has fewer than k + 1
@@ -90,7 +89,7 @@ class DANCo:
 
     k: int = 10
     reference: Reference = "ball"
-    repeats: int = 1
+    repeats: int = 2
     seed: int = 0
     confidence: float = 0.95
 
@@ -225,13 +224,15 @@ class _Curve:
         self, x: NDArray[np.float64], samples: NDArray[np.float64], divergence: _Divergence
     ) -> None:
         self._middle = float(x.mean())
+        # On a line angles are 0 or pi: the curve bends more from there than later.
+        self._degree = 3 if x[0] == 0 else 2
         self._design = self._powers(x)
         self._coefficients = np.linalg.lstsq(self._design, samples, rcond=None)[0]
         self._ends = float(x[0]), float(x[-1])
         self._divergence = divergence
 
     def _powers(self, x: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.vander(np.atleast_1d(x) - self._middle, DEGREE + 1)
+        return np.vander(np.atleast_1d(x) - self._middle, self._degree + 1)
 
     def nearest(self, observed: NDArray[np.float64]) -> float:
         """The log dimension of least divergence, a little beyond the ends at most."""
