@@ -21,6 +21,7 @@ from estimators.mom import MOM
 from estimators.mst import MST
 from estimators.neighbors import nearest_neighbors, neighbors_between
 from estimators.points import Points
+from estimators.profile import flag_outliers
 from estimators.resampling import (
     BlockPoint,
     HalfSplit,
@@ -41,8 +42,8 @@ from estimators.spectrum import (
     pc_dimension,
     rankme,
 )
-from estimators.table import Neighbors, PartialNeighbors
 from estimators.surrogate import gaussian_surrogate
+from estimators.table import Neighbors, PartialNeighbors
 from estimators.tle import TLE
 from estimators.twonn import TwoNN
 
@@ -104,6 +105,7 @@ __all__ = [
     "blocks",
     "covariance_spectrum",
     "effective_rank",
+    "flag_outliers",
     "gaussian_surrogate",
     "gride_scales",
     "half_split",

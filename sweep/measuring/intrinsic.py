@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from estimators import ESTIMATORS, EstimationError, Neighbors, nearest_neighbors
+from estimators import ESTIMATORS, EstimationError, Neighbors, flag_outliers, nearest_neighbors
 from sweep.config import IntrinsicConfig
 from sweep.measurement import Measurement
 from sweep.measuring.checkpoint import Checkpoint
@@ -16,7 +18,8 @@ class IntrinsicAnalysis:
     """One exact pass for the nearest neighbors of a layer, then every estimator over it.
 
     Where a layer allows no estimate (too many duplicates, say) the row is there with the
-    value NaN and the reason in its settings.
+    value NaN and the reason in its settings. A layer whose value stands out from the layers
+    around it has "outlier" in its settings, and its value stays.
     """
 
     name = "intrinsic"
@@ -28,6 +31,16 @@ class IntrinsicAnalysis:
         self.layer_quantities = tuple(f"id/{name}" for name in config.estimators)
 
     def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
+        rows = list(self._measure_layers(checkpoint))
+        for quantity in self.layer_quantities:
+            profile = [number for number, row in enumerate(rows) if row.quantity == quantity]
+            flags = flag_outliers([rows[number].value for number in profile])
+            for number in itertools.compress(profile, flags):
+                settings = {**rows[number].settings, "outlier": True}
+                rows[number] = replace(rows[number], settings=settings)
+        return rows
+
+    def _measure_layers(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
         k = max(estimator.num_neighbors for estimator in self.estimators)
         for layer in checkpoint.layers:
             points = checkpoint.activations.points(layer)

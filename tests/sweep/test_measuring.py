@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -138,6 +139,21 @@ def test_an_estimator_that_wants_more_neighbors_than_there_are_stops_no_other(ch
         assert math.isnan(row.value)
         assert "greedy reads 500 neighbors" in row.settings["error"]
     assert [row for row in rows if row not in failed] == alone
+
+
+def test_a_layer_that_stands_out_is_flagged_and_keeps_its_value(checkpoint):
+    """An ID of 365 among 6 to 12 once exposed a wrong input scale."""
+    intrinsic = {a.name: a for a in make_analyses(CONFIG.analyses)}["intrinsic"]
+    assert not any("outlier" in row.settings for row in intrinsic.measure(checkpoint))
+    values = [365.0, *(9.0 + number % 3 for number in range(len(checkpoint.layers) - 1))]
+    given = iter(values)
+    wrong = SimpleNamespace(name="twonn", num_neighbors=2)
+    wrong.estimate = lambda table: replace(TwoNN().estimate(table), dimension=next(given))
+    intrinsic.estimators = [wrong, TwoNN(method="linear")]
+    rows = list(intrinsic.measure(checkpoint))
+    assert [row.value for row in rows if row.quantity == "id/twonn"] == values
+    flagged = [row for row in rows if row.settings.get("outlier")]
+    assert [(row.quantity, row.value) for row in flagged] == [("id/twonn", 365.0)]
 
 
 def test_an_analysis_added_later_leaves_the_others_sealed(storage):
