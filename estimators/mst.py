@@ -14,10 +14,14 @@ from scipy.stats import t
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate
+from estimators.local import require_neighbors
 from estimators.neighbors import Neighbors
 from estimators.pairs import without_copies
 from estimators.spanning import spanning_tree_lengths
 
+# With fewer, a quarter of the points would have too few of their own neighbors listed, and
+# most would have to be searched again.
+NUM_NEIGHBORS = 16
 # Points of the smallest subsample.
 MIN_SUBSAMPLE = 4
 
@@ -55,8 +59,9 @@ class MST:
     at all sizes: for balls of 500 points 3% in 2 dimensions, 10% in 5 and 17% in 10.
 
     Points whose nearest neighbor is a duplicate are dropped and counted. Raises
-    EstimationError if fewer than 4 x 2^(num_halvings + 1) points are left, if the table
-    came without points but isn't enough, or if edges don't shrink.
+    EstimationError if the table has fewer than 16 columns, if fewer than
+    4 x 2^(num_halvings + 1) points are left, if the table came without points but isn't
+    enough, or if edges don't shrink.
 
     >>> import numpy as np
     >>> from estimators import nearest_neighbors
@@ -92,13 +97,14 @@ class MST:
 
     @property
     def num_neighbors(self) -> int:
-        return 16
+        return NUM_NEIGHBORS
 
     def estimate(self, neighbors: Neighbors) -> Estimate:
         """The dimension from trees over all points, halves, quarters and so on.
 
         Raises EstimationError as told above.
         """
+        require_neighbors(neighbors, NUM_NEIGHBORS, "MST")
         kept = without_copies(neighbors, MIN_SUBSAMPLE * 2 ** (self.num_halvings + 1))
         num_points = int(kept.sum())
         shuffled = np.random.default_rng(self.seed).permutation(kept.nonzero()[0])
