@@ -68,9 +68,9 @@ class DANCo:
 
     The standard error is that of the data's three numbers, knowing that points share
     neighbors, through the derivatives of the minimum; the samples' own error is added, as
-    the share that a point of their curve has in it. Over 100
-    balls of 2 to 20 dimensions at N = 500 a nominal 95% held the truth in 88% to 99%. It
-    does not cover the difference between a curved manifold and a flat ball.
+    the share that a point of their curve has in it. Of 100 balls each of 2 to 20 dimensions
+    at N = 500, a nominal 95% held the truth in 88% to 99%. It does not cover the difference
+    between a curved manifold and a flat ball.
     Known bias: with the ball as reference, balls of 2 to 20 dimensions within 2% at N = 500
     and 2,000, cubes up to 5% too low, spheres 2% to 7% too high; with the sphere, spheres
     right, balls and cubes up to 6% and 10% too low: edges and curvature are not told apart.
