@@ -13,6 +13,7 @@ from estimators.ess import ESS
 from estimators.estimate import Estimate, Estimator
 from estimators.fishers import FisherS
 from estimators.gride import Gride, gride_scales
+from estimators.hidalgo import Hidalgo
 from estimators.lpca import LocalPCA
 from estimators.mada import MADA
 from estimators.mind_ml import MiNDML
@@ -71,6 +72,7 @@ ESTIMATORS: dict[str, Estimator] = {
         ESS(version="b"),
         LocalPCA(),
         DANCo(),
+        Hidalgo(),
     )
 }
 
@@ -93,6 +95,7 @@ __all__ = [
     "FisherS",
     "Gride",
     "HalfSplit",
+    "Hidalgo",
     "LocalPCA",
     "MiNDML",
     "Neighbors",

@@ -55,7 +55,8 @@ class ABIDE:
     Standard error, interval and settings["p_value"] are those of BIDE, at the final k*: what
     k* itself would change in another sample is not counted. settings["mean_k"] is the mean of
     k*, settings["share_at_max"] the share of points whose ball was stopped by the table,
-    not by density.
+    not by density. Below some 500 points, balls of 64 neighbors overlap so much that the error
+    bar itself is uncertain, at 200 points by 30%.
 
     Points whose nearest neighbor is a duplicate and points with equal distances throughout
     are dropped and counted. Known bias: the test sees steps of density better than edges and

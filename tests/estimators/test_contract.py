@@ -21,8 +21,15 @@ ERROR: dict[str, float] = {
 }
 # Methods that draw random numbers depend on the order of the points by this much.
 ORDER: dict[str, float] = {
+    "hidalgo": 0.06,  # 1.4% on average, at most 4.4% in 40 trials: other draws
     # Over 60 ways of halving 400 points in 4 dimensions: standard deviation 3%.
     "mst": 0.15,
+}
+# The interval of 2,000 points must be narrower than this share of that of 200.
+SHRINK: dict[str, float] = {
+    # 64 neighbors are a third of 200 points, so that their error bar is itself uncertain by
+    # 30%: ratios of 0.31 to 0.74 in 12 trials, where the spread of the estimates has 0.31.
+    "abide": 0.9,
 }
 
 
@@ -60,7 +67,8 @@ class TestEstimator:
         for found in (few, many):
             assert found.low < found.dimension < found.high
             assert found.stderr > 0
-        assert many.high - many.low < 0.6 * (few.high - few.low)
+        most = SHRINK.get(estimator.name, 0.6)
+        assert many.high - many.low < most * (few.high - few.low)
 
     def test_counts_what_it_drops(self, estimator):
         points = ball(300, 3, RNG)
