@@ -60,7 +60,7 @@ class BIDE:
     dropped and counted. Known bias: unbiased where density is constant and there is no edge;
     else too low, the more the larger d and k: balls of 2,000 points give -2% for d = 2, -8%
     for d = 5 and -15% for d = 10. There the interval held the estimator's own mean in 93 to
-    98 of 100 samples, but not the truth.
+    97 of 100 samples, but not the truth.
 
     >>> import numpy as np
     >>> from estimators import nearest_neighbors
