@@ -32,7 +32,7 @@ STRIDES = 16
 # Bound on the relative error of a distance between float32 points: a difference rounds once,
 # which its square doubles, the square and each sum round once, and a root halves all that.
 FLOAT32_ERROR = (2 + 1 + STRIDES - 1) / 2 * 2.0**-24
-# Sums of squares below this, of numbers up to 2^24, may have lost digits at the lower end of float32.
+# Sums below this, of squares of numbers up to 2^24, may have lost digits to underflow.
 SMALL_SQUARE = 2.0**-60
 
 
@@ -175,7 +175,7 @@ def _row_sums(terms: torch.Tensor) -> torch.Tensor:
         for column in range(1, terms.shape[1]):
             total += terms[:, column]
         return total.to(torch.float64)
-    whole = terms[:, : STRIDES * width].unflatten(1, (STRIDES, width)).sum(dim=1)
+    whole = terms[:, : STRIDES * width].reshape(-1, STRIDES, width).sum(dim=1)
     total = whole[:, 0].to(torch.float64) if width == 1 else _row_sums(whole.to(torch.float64))
     rest = terms[:, STRIDES * width :]
     return total + _row_sums(rest) if rest.shape[1] else total

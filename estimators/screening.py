@@ -30,11 +30,15 @@ from estimators.candidates import Block, CandidateList, Candidates, TooManyCandi
 from estimators.points import Points
 
 BLOCK_ROWS = {"cpu": 1024, "cuda": 4096}
-# Low-precision copies are kept while they fit this, else made again for each panel of tiles.
-KEPT_BYTES = {"cpu": 1 << 30, "cuda": 16 << 30}
+# Low-precision copies of all blocks are kept while one side of them fits this, ...
+KEPT_BYTES = {"cpu": 360 << 20, "cuda": 16 << 30}
+# ... else as many as fit this, and the others are made again for each panel of tiles.
+PANEL_BYTES = {"cpu": 1 << 30, "cuda": 16 << 30}
 # Numbers of one chunk while converting: fits a core's cache.
 CHUNK_NUMBERS = {"cpu": 1 << 18, "cuda": 1 << 26}
 NUM_PARTS = 3
+# Halvings of a block in its product with itself, each sparing half of what is left to spare.
+SPLITS = 3
 # Who is farther than the k-th by less than this is a candidate too: the order is settled later.
 SLACK = 1 + 1e-4
 # Sums of rows are taken in float32 over strides of this many numbers, then in float64.
@@ -179,16 +183,18 @@ class _Screen:
         self._exact = points.dtype if abs(exponent) < 120 else torch.float64
 
         height = max(stop - start for start, stop in blocks)
-        copies = KEPT_BYTES[points.device.type] // (height * self._width * dtype.itemsize)
-        self.keeps_all = copies >= 2 * len(blocks)
-        self.num_kept = 2 * len(blocks) if self.keeps_all else max(2, copies)
+        block_bytes = height * self._width * dtype.itemsize
+        copies = KEPT_BYTES[points.device.type] // block_bytes
+        # All left sides, from which the right ones are soon made, and as many of these as fit.
+        self.keeps_all = copies > len(blocks)
+        self.num_kept = copies if self.keeps_all else PANEL_BYTES[points.device.type] // block_bytes
+        self.num_kept = max(2, self.num_kept)
         self._kept: dict[tuple[int, str], torch.Tensor] = {}
         norms, residuals, rests = [], [], []
         for number in range(len(blocks)):
             left, norm, residual, rest = self._convert(number)
             if self.keeps_all:
                 self._kept[number, "left"] = left
-                self._kept[number, "right"] = self._flip(left)
             norms.append(norm)
             residuals.append(residual)
             rests.append(rest)
@@ -203,7 +209,12 @@ class _Screen:
 
     def half_squares(self, first: int, second: int) -> torch.Tensor:
         """Half squared distances of two blocks as integers that order as they do."""
-        return (self._copy(first, "left") @ self._copy(second, "right").T).view(self.bits)
+        left, right = self._copy(first, "left"), self._copy(second, "right")
+        if first != second:
+            return (left @ right.T).view(self.bits)
+        tile = left.new_empty((len(left), len(left)))
+        _fill_symmetric(tile, left, right, SPLITS)
+        return tile.view(self.bits)
 
     def limits(self, block: int, kth: torch.Tensor) -> torch.Tensor:
         """(R,) the largest product that a neighbor as near as the k-th product may have.
@@ -220,14 +231,19 @@ class _Screen:
         return torch.where(none, kth.to(self.bits), limits)
 
     def _copy(self, number: int, side: str) -> torch.Tensor:
-        """A block's left or right rows; the ones not used for longest make room."""
+        """A block's left or right rows; right ones make room first, the oldest before others."""
         copy = self._kept.pop((number, side), None)
         if copy is None:
             while len(self._kept) >= self.num_kept:
-                del self._kept[next(iter(self._kept))]
-            copy = self._convert(number)[0]
-            if side == "right":
-                copy = self._flip(copy, out=copy)
+                del self._kept[min(self._kept, key=lambda kept: kept[1] != "right")]
+            left = self._kept.get((number, "left"))
+            if side == "left":
+                copy = self._convert(number)[0]
+            elif left is None:
+                left = self._convert(number)[0]
+                copy = self._flip(left, out=left)
+            else:
+                copy = self._flip(left)
         self._kept[number, side] = copy
         return copy
 
@@ -250,9 +266,8 @@ class _Screen:
             centered *= self._scale
             left[chunk] = centered
             kept = left[chunk].to(exact)
-            centered -= kept
             norm[chunk] = _row_norms(kept)
-            lost = _row_norms(centered)
+            lost = _row_norms(centered.sub_(kept)) if exact != self.dtype else 0.0
             # The subtraction of the center was rounded too.
             rounding = 1.01 * torch.finfo(exact).eps * (norm[chunk] + lost)
             residual[chunk] = lost * (1 + 1e-5) + rounding
@@ -271,6 +286,21 @@ class _Screen:
         right = torch.neg(left, out=out) if out is not None else torch.neg(left)
         right[:, num_units : num_units + 2 * NUM_PARTS] = swapped
         return right
+
+
+def _fill_symmetric(
+    tile: torch.Tensor, left: torch.Tensor, right: torch.Tensor, splits: int
+) -> None:
+    """The product of a block with itself: what lies below the diagonal mirrors the rest."""
+    if not splits or len(tile) < 2:
+        torch.mm(left, right.T, out=tile)
+        return
+    half = len(tile) // 2
+    upper = torch.mm(left[:half], right[half:].T)
+    tile[:half, half:] = upper
+    tile[half:, :half] = upper.T
+    for part in (slice(0, half), slice(half, None)):
+        _fill_symmetric(tile[part, part], left[part], right[part], splits - 1)
 
 
 def _row_norms(matrix: torch.Tensor) -> torch.Tensor:

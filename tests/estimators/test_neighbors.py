@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from estimators import EstimationError, Points, nearest_neighbors, neighbors_between
 from estimators.exact import FLOAT32_ERROR, measure_pairs
-from estimators.screening import KEPT_BYTES, fastest_precision
+from estimators.screening import KEPT_BYTES, PANEL_BYTES, fastest_precision
 
 RNG = np.random.default_rng(0)
 
@@ -191,7 +191,7 @@ class Lazy(Sequence):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blocks_and_memory_maps_give_the_same_bits(dtype, tmp_path, monkeypatch):
-    points = np.random.default_rng(3).standard_normal((3000, 20)).astype(dtype)
+    points = np.random.default_rng(3).standard_normal((5000, 20)).astype(dtype)
     expected = nearest_neighbors(points, k=3)
     np.save(tmp_path / "points.npy", points)
     for given_ in (
@@ -202,6 +202,7 @@ def test_blocks_and_memory_maps_give_the_same_bits(dtype, tmp_path, monkeypatch)
         for kept in (1, 1 << 30):
             # With little room for low-precision copies they are made panel by panel.
             monkeypatch.setitem(KEPT_BYTES, "cpu", kept)
+            monkeypatch.setitem(PANEL_BYTES, "cpu", 3 * 1024 * 32 * 2)
             found = nearest_neighbors(given_, k=3)
             np.testing.assert_array_equal(found.indices, expected.indices)
             np.testing.assert_array_equal(found.distances, expected.distances)
