@@ -6,6 +6,7 @@ process or knows about Ray, MLflow or Arrow.
 
 from estimators.abide import ABIDE
 from estimators.bide import BIDE
+from estimators.calibration import Calibrated
 from estimators.correlation import CorrelationDimension
 from estimators.danco import DANCo
 from estimators.errors import EstimationError
@@ -55,6 +56,7 @@ ESTIMATORS: dict[str, Estimator] = {
         TwoNN(),
         TwoNN(method="mle"),
         TwoNN(method="linear"),
+        Calibrated(),
         Gride(),
         MLE(),
         MLE(form="unbiased"),
@@ -87,6 +89,7 @@ __all__ = [
     "MST",
     "TLE",
     "BlockPoint",
+    "Calibrated",
     "CorrelationDimension",
     "DANCo",
     "Estimate",
