@@ -91,19 +91,22 @@ def shared_neighbor_stderr(
     neighborhoods: (N, K) indices of the points that each term was computed from, the point
         itself apart.
 
-    Var = sum_p (sum_{i: p in S_i} psi_i)^2 / ((K + 1) N^2), with S_i the neighbors of i and
-    i itself: terms count as correlated by the share of points that they have in common. It
-    is never negative, and without shared neighbors it is the usual sum psi_i^2 / N^2. The
-    idea is that of spatial standard errors (Conley 1999, doi:10.1016/S0304-4076(98)00084-0)
-    with the overlap of neighborhoods as the kernel.
+    Var = sum_p (sum_{i: p in S_i} psi_i)^2 / ((K + 1) N^2 (1 - o)), with S_i the neighbors
+    of i and i itself: terms count as correlated by the share of points that they have in
+    common. The mean of that share over all pairs, o, is what centering took away. Without
+    shared neighbors this is the usual sum psi_i^2 / (N (N - 1)). The idea is that of spatial
+    standard errors (Conley 1999, doi:10.1016/S0304-4076(98)00084-0) with the overlap of
+    neighborhoods as the kernel.
     """
     num_points, k = neighborhoods.shape
-    shared = np.bincount(
-        neighborhoods.ravel(), weights=np.repeat(influence, k), minlength=num_points
-    )
-    shared[:num_points] = shared[:num_points] + influence
-    total = float((shared**2).sum())
-    return float(math.sqrt(total / (k + 1)) / num_points)
+    members = neighborhoods.ravel()
+    shared = np.bincount(members, weights=np.repeat(influence, k), minlength=num_points)
+    shared[:num_points] += influence
+    sizes = np.bincount(members, minlength=num_points)
+    sizes[:num_points] += 1
+    unit = (k + 1) * num_points**2
+    overlap = float((sizes.astype(np.float64) ** 2).sum()) / unit
+    return math.sqrt(float((shared**2).sum()) / unit / (1 - overlap)) if overlap < 1 else math.inf
 
 
 def member_stderr(
