@@ -50,8 +50,9 @@ def main():
         seconds = time.perf_counter() - began
         done.set()
         watcher.join()
+        size = path.stat().st_size / 1e9
         print(
-            f"N={options.num_points} D={options.num_units} k=2, {path.stat().st_size / 1e9:.1f} GB: "
+            f"N={options.num_points} D={options.num_units} k=2, {size:.1f} GB: "
             f"{seconds:.0f} s by {found.precision}, memory {(highest - before) / 1e9:.2f} GB"
         )
         for row in (0, options.num_points // 2):

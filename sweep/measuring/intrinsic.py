@@ -59,7 +59,9 @@ class IntrinsicAnalysis:
                     if neighbors is None:
                         raise EstimationError(problem)
                     estimate = estimator.estimate(neighbors)
-                    value, low, high = estimate.dimension, estimate.low, estimate.high
+                    value, low = estimate.dimension, estimate.low
+                    # "At least" has no upper end; the settings say so.
+                    high = estimate.high if math.isfinite(estimate.high) else None
                     settings |= {**estimate.settings, "scale": estimate.scale}
                 except EstimationError as error:
                     settings["error"] = str(error)

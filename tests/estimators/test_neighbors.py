@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from estimators import EstimationError, Points, nearest_neighbors, neighbors_between
+from estimators import EstimationError, Points, nearest_neighbors, neighbors_between, screening
 from estimators.exact import FLOAT32_ERROR, measure_pairs
-from estimators.screening import KEPT_BYTES, PANEL_BYTES, fastest_precision
+from estimators.screening import KEPT_BYTES, PANEL_BYTES
 
 RNG = np.random.default_rng(0)
 
@@ -134,7 +134,20 @@ def test_precision_changes_no_bit(shape):
     found = [nearest_neighbors(points, 3, precision=p) for p in ("bfloat16", "float32")]
     np.testing.assert_array_equal(found[0].distances, found[1].distances)
     np.testing.assert_array_equal(found[0].indices, found[1].indices)
-    assert fastest_precision() in ("bfloat16", "float32")
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "chosen"), [(0.2, "bfloat16"), (0.9, "float32"), (30.0, "float32")]
+)
+def test_the_precision_is_chosen_by_what_products_cost_here(monkeypatch, bfloat16, chosen):
+    """30: a processor that can only imitate bfloat16. One real measurement backs the rest."""
+    assert screening.product_seconds(torch.bfloat16, "cpu") > 0
+    seconds = {torch.bfloat16: bfloat16, torch.float32: 1.0}
+    monkeypatch.setattr(screening, "product_seconds", lambda dtype, device: seconds[dtype])
+    screening.fastest_precision.cache_clear()
+    points = np.random.default_rng(0).standard_normal((600, 30)).astype(np.float32)
+    assert nearest_neighbors(points, 2).precision == chosen
+    screening.fastest_precision.cache_clear()
 
 
 def test_refuses_a_precision_that_is_none():

@@ -1,6 +1,6 @@
 """Measured coverage of nominal 95% intervals, for every estimator.
 
-    python benchmarks/coverage.py [--repeats 200] [--seconds 30] [--only NAME ...]
+    python benchmarks/coverage_table.py [--repeats 200] [--seconds 30] [--only NAME ...]
 
 Writes docs/coverage.md. Points share neighbors, so the terms of an estimate are correlated;
 how much that matters is measured here, not assumed. Takes about an hour on one core.
@@ -27,7 +27,8 @@ EXACT_DIMENSION = 5
 
 INTRO = """# Coverage of the intervals, measured
 
-Written by `python benchmarks/coverage.py --repeats {repeats} --seconds {seconds:g}`; don't edit.
+Written by
+`python benchmarks/coverage_table.py --repeats {repeats} --seconds {seconds:g}`; don't edit.
 
 Every estimator's nominal 95% interval, over at most {repeats} samples (fewer where an estimator
 would take more than {seconds:g} s for a column; the least number is in the table). Each cell:
