@@ -21,8 +21,8 @@ from estimators.points import Points
 
 # Numbers of one chunk of differences: fits a core's cache.
 CHUNK_NUMBERS = {"cpu": 1 << 19, "cuda": 1 << 26}
-# Pairs per point from which on reading the point once pays.
-MANY_PAIRS = 16
+# The pairs of one point fill much of a chunk from this part of it on.
+LARGE_SHARE = 4
 # Distances of one chunk of rows to everybody.
 CHUNK_DISTANCES = 1 << 22
 EXTRA_CANDIDATES = 2
@@ -138,7 +138,7 @@ def _squared_distances(
 ) -> torch.Tensor:
     """(C,) float64 sums of squared differences of the scaled points."""
     squares = torch.empty(len(low), dtype=torch.float64, device=points.device)
-    for chunk in _chunks(low, max(1, CHUNK_NUMBERS[points.device.type] // points.num_units)):
+    for chunk in _chunks(low, CHUNK_NUMBERS[points.device.type], points.num_units):
         # Where all pairs of a chunk share their first point, it is read once.
         shared = (
             slice(chunk.start, chunk.start + 1) if low[chunk.start] == low[chunk][-1] else chunk
@@ -150,16 +150,16 @@ def _squared_distances(
     return squares
 
 
-def _chunks(low: torch.Tensor, step: int) -> Iterator[slice]:
-    """Slices of at most `step` pairs, sorted by their first point.
+def _chunks(low: torch.Tensor, numbers: int, num_units: int) -> Iterator[slice]:
+    """Slices of some pairs, which are sorted by their first point.
 
-    Where points have many pairs each, every point begins a slice of its own.
+    Where the pairs of one point fill much of a chunk, every point begins one of its own.
     """
     firsts = (low[1:] != low[:-1]).nonzero()[:, 0] + 1
-    if len(low) < MANY_PAIRS * (len(firsts) + 1):
+    if len(low) * num_units < (len(firsts) + 1) * numbers // LARGE_SHARE:
         firsts = firsts[:0]
-    bounds = [0, *firsts.tolist(), len(low)]
-    for start, stop in itertools.pairwise(bounds):
+    step = max(1, numbers // num_units)
+    for start, stop in itertools.pairwise([0, *firsts.tolist(), len(low)]):
         for place in range(start, stop, step):
             yield slice(place, min(place + step, stop))
 

@@ -75,7 +75,7 @@ class PartialNeighbors:
         distances: NDArray[np.float64],
     ) -> PartialNeighbors:
         """The table of these pairs, in any order; a pair given twice counts once."""
-        order = np.lexsort((columns, distances, rows))
+        order = _sorted_order(rows, distances, columns)
         rows, columns, distances = rows[order], columns[order], distances[order]
         fresh = np.ones(len(rows), dtype=bool)
         fresh[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
@@ -148,6 +148,28 @@ class PartialNeighbors:
         columns = columns.copy()
         columns[part], distances[part] = columns[order], distances[order]
         return columns, distances
+
+
+def _sorted_order(
+    rows: NDArray[np.int64], distances: NDArray[np.float64], columns: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The order by row, distance and column: np.lexsort, but by sorts that are vectorized."""
+    by_distance = np.argsort(distances)
+    ordered = distances[by_distance]
+    steps = np.ones(len(ordered), dtype=np.int64)
+    steps[1:] = ordered[1:] != ordered[:-1]
+    rank = np.empty(len(rows), dtype=np.int64)
+    rank[by_distance] = steps.cumsum()
+    keys = (rows << 32) | rank
+    order = np.argsort(keys)
+    ordered_keys = keys[order]
+    tied = np.zeros(len(rows), dtype=bool)
+    tied[1:] = ordered_keys[1:] == ordered_keys[:-1]
+    tied[:-1] |= tied[1:]
+    places = np.flatnonzero(tied)
+    some = order[places]
+    order[places] = some[np.lexsort((columns[some], keys[some]))]
+    return order
 
 
 def _first_of_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:
