@@ -72,8 +72,8 @@ def compare(points, label):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             peer, result = timed(lambda n=name: theirs[n](points))
-        total, total_peer = total + spent, total_peer + peer
         local = getattr(result, "dimension_pw_", None)
+        total, total_peer = total + spent, total_peer + peer
         theirs_value = result.dimension_ if local is None else float(np.mean(local))
         print(
             f"  {name:24s} {spent:8.3f} s   {found.dimension:6.2f}   "

@@ -96,7 +96,8 @@ class CandidateList:
         keys = self._sort()
         every = torch.arange(self._num_rows, device=keys.device)
         starts = torch.searchsorted(keys, every << self._row_shift)
-        stops = torch.searchsorted(keys, (every + 1) << self._row_shift)
+        last = (every << self._row_shift) | ((1 << self._row_shift) - 1)
+        stops = torch.searchsorted(keys, last, right=True)
         place = starts + self._k - 1
         values = self._values(keys[place.clamp_max(max(0, len(keys) - 1))]) if len(keys) else every
         return torch.where(place < stops, values, self._none)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.points import Points
+from estimators.table import MARGIN
 
 # Candidates of one chunk of points.
 CHUNK_CANDIDATES = 1 << 22
@@ -37,9 +38,10 @@ def distinct_points(points: Points) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 def expand(
     distances: NDArray[np.float64], indices: NDArray[np.int64], own: NDArray[np.int64], k: int
-) -> NDArray[np.int64]:
-    """(N, K) neighbors of all points from the (U, min(K, U - 1)) tables of the distinct ones.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(C,) rows and columns: the k nearest of all points, and whoever is nearly as near.
 
+    distances, indices: (U, min(K, U - 1)) tables of the distinct points.
     own: (N,) the distinct point that each point equals.
     """
     num_points, num_distinct = len(own), len(distances)
@@ -52,18 +54,15 @@ def expand(
 
     near = np.column_stack([np.arange(num_distinct), indices])
     far = np.column_stack([np.zeros(num_distinct), distances])
-    nearest = np.empty((num_points, k), dtype=np.int64)
+    rows, columns = [], []
     step = max(1, CHUNK_CANDIDATES // (near.shape[1] * (k + 1)))
     for start in range(0, num_points, step):
         some = np.arange(start, min(start + step, num_points))
         found = copies[near[own[some]]].reshape(len(some), -1)
         measured = np.repeat(far[own[some]], k + 1, axis=1)
         measured[(found < 0) | (found == some[:, None])] = np.inf
-        # By distance, then by index.
-        by_index = np.argsort(found, axis=1, kind="stable")
-        by_distance = np.argsort(
-            np.take_along_axis(measured, by_index, axis=1), axis=1, kind="stable"
-        )
-        chosen = np.take_along_axis(by_index, by_distance, axis=1)[:, :k]
-        nearest[some] = np.take_along_axis(found, chosen, axis=1)
-    return nearest
+        kth = np.partition(measured, k - 1, axis=1)[:, k - 1 : k]
+        place, which = np.nonzero((measured <= kth * (1 + MARGIN)) & np.isfinite(measured))
+        rows.append(some[place])
+        columns.append(found[place, which])
+    return np.concatenate(rows), np.concatenate(columns)

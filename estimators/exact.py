@@ -23,6 +23,9 @@ from estimators.points import Points
 CHUNK_NUMBERS = {"cpu": 1 << 19, "cuda": 1 << 26}
 # The pairs of one point fill much of a chunk from this part of it on.
 LARGE_SHARE = 4
+# Numbers of one chunk of everybody, when a few rows are measured against all.
+FORCE_NUMBERS = 1 << 24
+DIRECT = "donot_use_mm_for_euclid_dist"
 # Distances of one chunk of rows to everybody.
 CHUNK_DISTANCES = 1 << 22
 EXTRA_CANDIDATES = 2
@@ -33,7 +36,9 @@ STRIDES = 16
 # which its square doubles, the square and each sum round once, and a root halves all that.
 FLOAT32_ERROR = (2 + 1 + STRIDES - 1) / 2 * 2.0**-24
 # Sums below this, of squares of numbers up to 2^24, may have lost digits to underflow.
-SMALL_SQUARE = 2.0**-60
+SMALL_SQUARE = {torch.float32: 2.0**-60, torch.float64: 2.0**-900}
+# Who is farther than the k-th by less than this, relative, may be nearer once measured well.
+NEARLY = 1e-9
 
 
 def measure_pairs(
@@ -55,23 +60,22 @@ def measure_pairs(
     scale, in_range = _scale(points)
     dtype = dtype or (points.dtype if in_range else torch.float64)
     squares = _squared_distances(points, low, high, scale, dtype)
-    if dtype == torch.float32:
-        small = (squares < SMALL_SQUARE).nonzero()[:, 0]
-        if len(small):
-            squares[small] = _squared_distances(
-                points, low[small], high[small], scale, torch.float64
-            )
-    return (squares.sqrt() / scale)[torch.searchsorted(unique, keys)]
+    distances = squares.sqrt() / scale
+    small = (squares < SMALL_SQUARE[dtype]).nonzero()[:, 0]
+    if len(small):
+        distances[small] = _small_distances(points, low[small], high[small])
+    return distances[torch.searchsorted(unique, keys)]
 
 
 def nearest_in_double(
     points: Points, k: int, rows: Block, columns: Block
 ) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """(C,) rows and columns of the k nearest of each row among the columns, itself apart.
+    """(C,) rows and columns: the k nearest of each row among the columns, and a few others.
 
     Products in float64 nominate k and a few; a bound on their rounding error certifies that
     no other point could be nearer, and rows that it doesn't cover are measured in full. The
-    count of those comes back too. A row with fewer than k others has all of them.
+    count of those comes back too. A row with fewer than k others has all of them; no row has
+    itself.
     """
     scale = _scale(points)[0]
     center = points.center_and_reach()[0].to(torch.float64) * scale
@@ -111,16 +115,17 @@ def nearest_in_double(
         slack = gamma * longest**2 + 4 * shift * (longest + shift)
         own_rows = torch.arange(start, stop, device=own.device)
         pairs = own_rows.repeat_interleave(num_nominated), nominees.reshape(-1)
-        measured = measure_pairs(points, *pairs, torch.float64).view_as(nominees)
-        nearest = _first(measured, nominees, k)
+        certain = torch.ones(stop - start, dtype=torch.bool, device=own.device)
         if num_nominated < num_others:
+            measured = measure_pairs(points, *pairs, torch.float64).view_as(nominees)
             kth = measured.sort(dim=1).values[:, k - 1] * scale
-            unsure = values[:, -1] - slack <= kth**2
-            num_redone += int(unsure.sum())
-            if bool(unsure.any()):
-                redone = nearest_by_force(points, own_rows[unsure], columns, k)
-                nearest[unsure] = redone
-        found.append(torch.stack([own_rows.repeat_interleave(nearest.shape[1]), nearest.view(-1)]))
+            certain = values[:, -1] - slack > (kth * (1 + NEARLY)) ** 2
+        kept = certain.repeat_interleave(num_nominated)
+        found.append(torch.stack([side[kept] for side in pairs]))
+        if not bool(certain.all()):
+            redone = own_rows[~certain]
+            num_redone += len(redone)
+            found.append(torch.stack(nearest_by_force(points, redone, columns, k)))
     row, column = torch.cat(found, dim=1)
     return row, column, num_redone
 
@@ -167,7 +172,8 @@ def _chunks(low: torch.Tensor, numbers: int, num_units: int) -> Iterator[slice]:
 def _row_sums(terms: torch.Tensor) -> torch.Tensor:
     """(R,) float64 sums of the rows: STRIDES terms in their own type, the rest in float64.
 
-    No sum runs along a row, so a row's is the same to the bit whatever other rows there are.
+    Sums run across strides of a row, so that a row's is the same to the bit whatever other
+    rows there are.
     """
     width = terms.shape[1] // STRIDES
     if not width:
@@ -181,36 +187,55 @@ def _row_sums(terms: torch.Tensor) -> torch.Tensor:
     return total + _row_sums(rest) if rest.shape[1] else total
 
 
-def nearest_by_force(points: Points, rows: torch.Tensor, columns: Block, k: int) -> torch.Tensor:
-    """(R, k) the nearest of these rows, each measured against every column in float64."""
+def nearest_by_force(
+    points: Points, rows: torch.Tensor, columns: Block, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(C,) rows and columns: the k nearest of these rows, and whoever is nearly as near.
+
+    Each row is measured against every column, in float64.
+    """
     scale = _scale(points)[0]
     found = []
     size = columns[1] - columns[0]
-    step = max(1, CHUNK_NUMBERS["cuda"] // (4 * points.num_units))
-    for start in range(0, len(rows), max(1, CHUNK_DISTANCES // size)):
-        some = rows[start : start + max(1, CHUNK_DISTANCES // size)]
+    for start, stop in _steps((0, len(rows)), max(1, CHUNK_DISTANCES // size)):
+        some = rows[start:stop]
         own = points.gather(some).to(torch.float64) * scale
         parts = [
-            torch.cdist(
-                own,
-                points.rows(*span).to(torch.float64) * scale,
-                compute_mode="donot_use_mm_for_euclid_dist",
-            )
-            for span in _steps(columns, step)
+            torch.cdist(own, points.rows(*span).to(torch.float64) * scale, compute_mode=DIRECT)
+            for span in _steps(columns, max(1, FORCE_NUMBERS // points.num_units))
         ]
         measured = torch.cat(parts, dim=1)
         inside = (some >= columns[0]) & (some < columns[1])
         measured[inside.nonzero()[:, 0], some[inside] - columns[0]] = torch.inf
-        every = torch.arange(*columns, device=some.device).expand_as(measured)
-        found.append(_first(measured, every, k))
-    return torch.cat(found)
+        small = (measured < SMALL_SQUARE[torch.float64] ** 0.5).nonzero()
+        if len(small):
+            ends = some[small[:, 0]], small[:, 1] + columns[0]
+            measured[small[:, 0], small[:, 1]] = measure_pairs(points, *ends) * scale
+        num_others = int(torch.isfinite(measured).sum(dim=1).min())
+        kth = measured.kthvalue(min(k, num_others), dim=1, keepdim=True).values
+        near = ((measured <= kth * (1 + NEARLY)) & torch.isfinite(measured)).nonzero()
+        found.append(torch.stack([some[near[:, 0]], near[:, 1] + columns[0]]))
+    row, column = torch.cat(found, dim=1)
+    return row, column
 
 
-def _first(measured: torch.Tensor, candidates: torch.Tensor, k: int) -> torch.Tensor:
-    """(R, k) the nearest of (R, M) candidates, equal ones in index order."""
-    by_index = candidates.argsort(dim=1)
-    order = measured.gather(1, by_index).argsort(dim=1, stable=True)[:, :k]
-    return candidates.gather(1, by_index.gather(1, order))
+def _small_distances(points: Points, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """(C,) distances so small that each pair needs a scale of its own."""
+    distances = torch.empty(len(low), dtype=torch.float64, device=points.device)
+    step = max(1, CHUNK_NUMBERS[points.device.type] // points.num_units)
+    for start in range(0, len(low), step):
+        chunk = slice(start, start + step)
+        first, second = (points.gather(end[chunk]).to(torch.float64) for end in (low, high))
+        difference = first.sub_(second)
+        largest = difference.abs().amax(dim=1)
+        # Powers of two in two steps: one alone could leave the range of float64.
+        power = torch.frexp(largest).exponent
+        half = power // 2
+        for part in (half, power - half):
+            difference = torch.ldexp(difference, -part[:, None])
+        root = _row_sums(difference.square_()).sqrt()
+        distances[chunk] = torch.ldexp(torch.ldexp(root, half), power - half)
+    return distances
 
 
 def _hide_self(squared: torch.Tensor, rows: Block, columns: Block) -> None:

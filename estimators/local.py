@@ -101,11 +101,11 @@ def shared_neighbor_stderr(
     num_points, k = neighborhoods.shape
     members = neighborhoods.ravel()
     shared = np.bincount(members, weights=np.repeat(influence, k), minlength=num_points)
-    shared[:num_points] += influence
-    sizes = np.bincount(members, minlength=num_points)
+    shared[:num_points] = shared[:num_points] + influence
+    sizes = np.bincount(members, minlength=num_points).astype(np.float64)
     sizes[:num_points] += 1
     unit = (k + 1) * num_points**2
-    overlap = float((sizes.astype(np.float64) ** 2).sum()) / unit
+    overlap = float((sizes**2).sum()) / unit
     return math.sqrt(float((shared**2).sum()) / unit / (1 - overlap)) if overlap < 1 else math.inf
 
 

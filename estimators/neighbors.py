@@ -12,6 +12,7 @@ in float64 nominate.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -24,7 +25,7 @@ from estimators.duplicates import distinct_points, expand
 from estimators.errors import EstimationError
 from estimators.exact import measure_pairs, nearest_by_force, nearest_in_double
 from estimators.points import Points
-from estimators.screening import fastest_precision, find_candidates
+from estimators.screening import exact_products, fastest_precision, find_candidates
 from estimators.table import Neighbors, PartialNeighbors
 
 Precision = Literal["auto", "bfloat16", "float32", "float64"]
@@ -63,12 +64,13 @@ def nearest_neighbors(
     Order and ties are those of float64; the distances themselves are right to float64, or,
     between float32 points, to 6 parts in 10^7. Equal points are neighbors at distance 0, and
     no point is its own neighbor.
-    Raises EstimationError on NaN or infinite values and unless N > k >= 1.
+    Raises EstimationError on NaN or infinite values, unless N > k >= 1, if there is no such
+    device, and beyond 4 million points at once.
 
     >>> nearest_neighbors([[0.0], [1.0], [3.0]], k=2).indices.tolist()
     [[1, 2], [0, 2], [1, 0]]
     """
-    source = as_points(points, device)
+    source, k = as_points(points, device), _whole(k)
     num_points = source.num_points
     if not 1 <= k < num_points:
         raise EstimationError(
@@ -78,13 +80,14 @@ def nearest_neighbors(
     if not source.num_units:
         raise EstimationError(f"points must have at least 1 unit, but {num_points} have none")
     everyone = (0, num_points)
-    found = _by_screening(source, k, precision, everyone, None)
-    if found is None and num_points >= MIN_SCREENED:
-        first, own = distinct_points(source)
-        if len(first) < num_points:
-            return _nearest_with_copies(source, first, own, k, precision)
-    table, used, num_redone = found or _by_double(source, k, [(everyone, everyone)])
-    return table.compute(source, num_redone=num_redone, precision=used)
+    with exact_products():
+        found = _by_screening(source, k, precision, everyone, None)
+        if found is None and num_points >= MIN_SCREENED:
+            first, own = distinct_points(source)
+            if len(first) < num_points:
+                return _nearest_with_copies(source, first, own, k, precision)
+        table, used, num_redone = found or _by_double(source, k, [(everyone, everyone)])
+        return table.compute(source, num_redone=num_redone, precision=used)
 
 
 def neighbors_between(
@@ -109,8 +112,8 @@ def neighbors_between(
     >>> tiles[2].merge(tiles[0]).merge(tiles[1]).compute(Points(points)).indices[:3].tolist()
     [[1, 2], [0, 2], [1, 0]]
     """
-    source = as_points(points, device)
-    rows, columns = sorted([rows, columns])
+    source, k = as_points(points, device), _whole(k)
+    rows, columns = sorted((_whole(span[0]), _whole(span[1])) for span in (rows, columns))
     same = rows == columns
     inside = 0 <= rows[0] < rows[1] and columns[0] < columns[1] <= source.num_points
     if not inside or not (same or rows[1] <= columns[0]):
@@ -118,11 +121,14 @@ def neighbors_between(
             f"spans must be the same or share no point, within {source.num_points} points, "
             f"but got {rows} and {columns}"
         )
-    if k < 1:
-        raise EstimationError(f"`k >= 1` must hold, but got k={k}")
-    found = _by_screening(source, k, precision, rows, None if same else columns)
+    if k < 1 or not source.num_units:
+        raise EstimationError(
+            f"`k >= 1` and `D >= 1` must hold, but got k={k} and D={source.num_units}"
+        )
     sides = [(rows, rows)] if same else [(rows, columns), (columns, rows)]
-    return (found or _by_double(source, k, sides))[0]
+    with exact_products():
+        found = _by_screening(source, k, precision, rows, None if same else columns)
+        return (found or _by_double(source, k, sides))[0]
 
 
 def nearest_to(
@@ -133,10 +139,9 @@ def nearest_to(
     The rows of `nearest_neighbors`, for when they are too few to be worth its cost.
     """
     some = torch.from_numpy(rows).to(points.device)
-    wanted = min(k + 1, points.num_points - 1)
-    found = nearest_by_force(points, some, (0, points.num_points), wanted)
-    table = _measured(points, k, some.repeat_interleave(wanted), found.reshape(-1))
-    return table.nearest(points)
+    with exact_products():
+        found = nearest_by_force(points, some, (0, points.num_points), k)
+        return _measured(points, k, *found).nearest(points)
 
 
 def _by_screening(
@@ -157,8 +162,7 @@ def _by_double(
     source: Points, k: int, sides: list[tuple[Block, Block]]
 ) -> tuple[PartialNeighbors, str, int]:
     """The table by products in float64."""
-    # One more than wanted: who is nearly as near takes part when the order is settled.
-    found = [nearest_in_double(source, k + 1, *side) for side in sides]
+    found = [nearest_in_double(source, k, *side) for side in sides]
     rows, columns = (torch.cat(parts) for parts in list(zip(*found, strict=True))[:2])
     return _measured(source, k, rows, columns), "float64", sum(side[2] for side in found)
 
@@ -192,16 +196,19 @@ def _nearest_with_copies(
     precision: Precision,
 ) -> Neighbors:
     """The neighbors of points of which only those numbered `first` are distinct."""
-    # One more than wanted: who is nearly as near takes part when the order is settled.
-    wanted = min(k + 1, source.num_points - 1)
     table = Neighbors(np.empty((1, 0)), np.empty((1, 0), np.int64))
     if len(first) > 1:
-        distinct = min(wanted, len(first) - 1)
-        table = nearest_neighbors(source.take(first), distinct, precision=precision)
-    columns = torch.from_numpy(expand(table.distances, table.indices, own, wanted))
-    rows = torch.arange(len(own)).repeat_interleave(wanted)
-    found = _measured(source, k, rows, columns.reshape(-1))
+        table = nearest_neighbors(source.take(first), min(k, len(first) - 1), precision=precision)
+    rows, columns = expand(table.distances, table.indices, own, k)
+    found = _measured(source, k, torch.from_numpy(rows), torch.from_numpy(columns))
     return found.compute(source, num_redone=table.num_redone, precision=table.precision)
+
+
+def _whole(number: Any) -> int:
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise EstimationError(f"a whole number is needed, but got {number!r}") from None
 
 
 def as_points(points: Any, device: Device) -> Points:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import copy
 import itertools
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -21,6 +22,8 @@ from estimators.errors import EstimationError
 Block = ArrayLike | torch.Tensor
 # Numbers of one chunk while streaming: some megabytes.
 CHUNK_NUMBERS = 1 << 19
+# Distances of values up to this, over the root of their number, stay within float64.
+LARGEST = 2.0**1020
 
 
 class Points:
@@ -31,8 +34,9 @@ class Points:
         that only the blocks in use are in memory.
     device: where the rows are wanted; default: where they are.
 
-    dtype: float32 for points of 16 or 32 bits, float64 for all others.
-    Raises EstimationError if these aren't numbers, or the blocks differ in width.
+    dtype: float32 for floats of 16 or 32 bits, float64 for all else.
+    Raises EstimationError if these aren't real numbers in rows of one width, or if there is
+    no such device.
 
     >>> points = Points([np.zeros((2, 3)), np.ones((4, 3))])
     >>> points.num_points, points.num_units, points.rows(1, 3).tolist()
@@ -60,14 +64,14 @@ class Points:
         self.num_points: int = self._starts[-1]
         narrow = dtypes <= {torch.float16, torch.bfloat16, torch.float32}
         self.dtype = torch.float32 if narrow else torch.float64
-        self.device = torch.device(device) if device is not None else place
+        self.device = _checked_device(device if device is not None else place)
         self._chosen: torch.Tensor | None = None
         self._statistics: tuple[torch.Tensor, float] | None = None
 
     def to(self, device: torch.device | str) -> Points:
         """The same points, their rows wanted on this device."""
         other = copy.copy(self)
-        other.device = torch.device(device)
+        other.device = _checked_device(device)
         other._statistics = None
         return other
 
@@ -130,12 +134,19 @@ class Points:
         total = torch.zeros(self.num_units, dtype=self.dtype, device=self.device)
         reach = 0.0
         for _, chunk in self.chunks():
+            low, high = (float(end) for end in chunk.aminmax())
+            if not (math.isfinite(low) and math.isfinite(high)):
+                self._raise_for_what_is_not_finite()
             # Divided first: a sum of finite values must not overflow.
             total += (chunk / self.num_points).sum(dim=0)
-            low, high = chunk.aminmax()
-            reach = max(reach, -float(low), float(high))
+            reach = max(reach, -low, high)
         if not bool(torch.isfinite(total).all()):
-            self._raise_for_what_is_not_finite()
+            total.zero_()  # rounded up beyond the largest number; any center will do
+        if reach > LARGEST / math.sqrt(self.num_units):
+            raise EstimationError(
+                f"values up to {reach:.3g} in {self.num_units} units have distances beyond "
+                "float64: scale the points down"
+            )
         self._statistics = total, reach
         return self._statistics
 
@@ -165,14 +176,34 @@ def _is_blocks(points: Any) -> bool:
     return len(points) > 0 and getattr(points[0], "ndim", 0) >= 2
 
 
+def _checked_device(device: torch.device | str) -> torch.device:
+    try:
+        found = torch.device(device)
+        if found.type not in ("cpu", "cuda"):
+            raise EstimationError(f"device must be cpu or cuda, but got {device}")
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise EstimationError(f"device {device} can't be used here: {reason}") from None
+    return found
+
+
 def _as_tensor(block: Any) -> torch.Tensor:
     if isinstance(block, torch.Tensor):
         tensor = block.detach()
+        if tensor.layout != torch.strided:
+            raise EstimationError(f"points must be dense, but got {tensor.layout}: use to_dense()")
     else:
-        array = np.asarray(block)
+        try:
+            array = np.asarray(block)
+        except (ValueError, TypeError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise EstimationError(f"points must be rows of one width: {reason}") from None
         if array.dtype.kind not in "biuf":
             raise EstimationError(f"points must be real numbers, but got {array.dtype}")
         array = array.astype(np.float64) if array.dtype.itemsize > 8 else array
+        if any(step < 0 or step % array.itemsize for step in array.strides):
+            array = np.ascontiguousarray(array)
         native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
         with warnings.catch_warnings():
             # Memory-mapped and Arrow arrays are read-only; nothing here writes to them.

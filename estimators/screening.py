@@ -101,6 +101,7 @@ class _Search:
             CandidateList(block, k, self._screen.bits, points.num_points, points.device)
             for block in blocks
         ]
+        # Beyond this, products in a higher precision are faster than measuring candidates.
         self._most = sum(stop - start for start, stop in blocks) * (8 * k + 64)
 
     def run(self) -> Candidates:
@@ -179,9 +180,9 @@ class _Screen:
         self._points = points
         self._center, reach = points.center_and_reach()
         self._width = -(-(points.num_units + 2 * NUM_PARTS) // WIDTHS) * WIDTHS
-        # No centered point has a norm above 1 after this: squares neither overflow nor vanish.
-        largest = 2 * reach * math.sqrt(points.num_units)
-        exponent = max(-1000, min(1000, math.frexp(largest)[1]))
+        # Norms of at most about 1 after this: their squares don't overflow.
+        spread = math.frexp(reach)[1] + math.frexp(2 * math.sqrt(points.num_units))[1]
+        exponent = max(-1000, min(1000, spread)) if reach > 0 else 0
         self._scale = 2.0**-exponent
         self._exact = points.dtype if abs(exponent) < 120 else torch.float64
 
@@ -323,12 +324,14 @@ def _blocks(span: tuple[int, int], height: int) -> list[Block]:
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Products as precise as their type: no shortcuts that a program may have switched on."""
-    matmul = torch.backends.cuda.matmul
-    before = torch.get_float32_matmul_precision(), matmul.allow_bf16_reduced_precision_reduction
-    torch.set_float32_matmul_precision("highest")
-    matmul.allow_bf16_reduced_precision_reduction = False
+    cuda, mkldnn = torch.backends.cuda.matmul, torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = cuda.fp32_precision, mkldnn.fp32_precision
+    reduced = cuda.allow_bf16_reduced_precision_reduction
+    cuda.fp32_precision = mkldnn.fp32_precision = "ieee"
+    cuda.allow_bf16_reduced_precision_reduction = False
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
-        torch.set_float32_matmul_precision(before[0])
-        matmul.allow_bf16_reduced_precision_reduction = before[1]
+        cuda.fp32_precision, mkldnn.fp32_precision = before
+        cuda.allow_bf16_reduced_precision_reduction = reduced

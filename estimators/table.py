@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import EstimationError
 from estimators.exact import FLOAT32_ERROR, measure_pairs
@@ -19,6 +19,8 @@ from estimators.points import Points
 # float32; and the pairs that a row keeps for that reason reach a little farther.
 DOUBT = 4 * FLOAT32_ERROR
 MARGIN = 4 * DOUBT
+# Distances in float64 that differ by rounding alone.
+TIE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Neighbors:
 
     distances: (N, K) float64, ascending in each row.
     indices: (N, K) int64; equal distances are ordered by index.
-    num_redone: rows for which the candidates were not provably enough.
-    precision: of the products that nominated; the distances are float64 always.
+    num_redone: rows that products in float64 couldn't settle, measured against all points.
+    precision: of the products that nominated.
     points: what the table was computed from, for estimators that need coordinates; not a
         copy.
     """
@@ -56,9 +58,9 @@ class PartialNeighbors:
     rows, columns: (C,) int64 pairs of points, sorted by row, then by distance, then by column.
     distances: (C,) float64, as measured in the points' own type.
 
-    Each row holds its k nearest so far, and all that are as near to within MARGIN. Since a
-    distance depends on its two points alone, tables merge in any order and grouping to the
-    same bits.
+    Each row holds its k nearest so far, and of the others known those that are as near to
+    within MARGIN. Since a distance depends on its two points alone, tables merge in any
+    order and grouping to the same bits.
     """
 
     k: int
@@ -80,6 +82,8 @@ class PartialNeighbors:
         fresh = np.ones(len(rows), dtype=bool)
         fresh[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
         rows, columns, distances = rows[fresh], columns[fresh], distances[fresh]
+        if not len(rows):
+            return cls(k, rows, columns, distances)
         first = _first_of_rows(rows)
         last = np.minimum(first + k, np.append(first[1:], len(rows))) - 1
         limit = distances[last] * (1 + MARGIN)
@@ -100,12 +104,13 @@ class PartialNeighbors:
         )
 
     def compute(
-        self, points: Points, *, num_redone: int = 0, precision: str = "float64"
+        self, points: Points | ArrayLike, *, num_redone: int = 0, precision: str = "float64"
     ) -> Neighbors:
         """The finished table, once the tiles of all pairs of points are merged.
 
         Raises EstimationError if a row has fewer than k neighbors.
         """
+        points = points if isinstance(points, Points) else Points(points)
         k, num_points = self.k, points.num_points
         counts = np.bincount(self.rows, minlength=num_points)
         if counts.min() < k:
@@ -119,35 +124,41 @@ class PartialNeighbors:
     def nearest(self, points: Points) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(R, K) distances and indices of its rows, which must have k neighbors each.
 
-        Where float32 leaves the order in doubt, the distances are taken again in float64.
+        Where float32 leaves the order in doubt, float64 decides it; the distances stay those
+        of float32, made to ascend, so they depend on nothing but who the neighbors are.
         """
-        columns, distances = self.columns, self.distances
-        if points.dtype == torch.float32:
-            columns, distances = self._settled(points)
         chosen = _first_of_rows(self.rows)[:, None] + np.arange(self.k)
-        return distances[chosen], columns[chosen]
+        if points.dtype != torch.float32:
+            return self.distances[chosen], self.columns[chosen]
+        order, settled = self._settled(points)
+        distances = self.distances[order][chosen]
+        exact = settled[order][chosen]
+        distances = np.maximum.accumulate(distances, axis=1)
+        for rank in range(self.k - 1, 0, -1):
+            # Ties are told by float64, and have one distance.
+            tie = exact[:, rank] - exact[:, rank - 1] <= TIE * exact[:, rank]
+            distances[tie, rank - 1] = distances[tie, rank]
+        return distances, self.columns[order][chosen]
 
     def _settled(self, points: Points) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Columns and distances in certain order."""
+        """Which pair comes where, and (C,) distances, in float64 where there was doubt."""
         rows, columns, distances = self.rows, self.columns, self.distances.copy()
+        order = np.arange(len(rows))
         close = (distances[1:] - distances[:-1] <= DOUBT * distances[1:]) & (rows[1:] == rows[:-1])
         doubtful = np.zeros(len(rows), dtype=bool)
         doubtful[1:] |= close
         doubtful[:-1] |= close
         place = np.flatnonzero(doubtful & (distances > 0))
         if not len(place):
-            return columns, distances
+            return order, distances
         own, other = (torch.from_numpy(side[place]) for side in (rows, columns))
-        settled = measure_pairs(points, own, other, torch.float64)
-        distances[place] = settled.cpu().numpy()
+        distances[place] = measure_pairs(points, own, other, torch.float64).cpu().numpy()
         # Only the rows with doubts are sorted again.
         doubted = np.zeros(rows[-1] + 1, dtype=bool)
         doubted[rows[place]] = True
         part = np.flatnonzero(doubted[rows])
-        order = part[np.lexsort((columns[part], distances[part], rows[part]))]
-        columns = columns.copy()
-        columns[part], distances[part] = columns[order], distances[order]
-        return columns, distances
+        order[part] = part[np.lexsort((columns[part], distances[part], rows[part]))]
+        return order, distances
 
 
 def _sorted_order(

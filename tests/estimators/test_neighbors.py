@@ -256,6 +256,104 @@ def test_a_distance_depends_on_its_two_points_alone():
             assert measure_pairs(Points(points), columns[one], rows[one]) == together[pair]
 
 
+def near_sphere(dtype):
+    """One point in the middle of a sphere: its neighbors differ by rounding alone."""
+    points = np.random.default_rng(3).normal(size=(40, 16)).astype(dtype)
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    points[0] = 0
+    return points
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ties_but_for_rounding_are_the_same_however_found(dtype):
+    points = near_sphere(dtype)
+    for k in (1, 2, 7):
+        found = [nearest_neighbors(points, k, precision=p) for p in ("float32", "float64")]
+        spans = (0, 20), (20, 40)
+        tiles = [
+            neighbors_between(points, k, *pair)
+            for pair in itertools.combinations_with_replacement(spans, 2)
+        ]
+        found.append(tiles[2].merge(tiles[0]).merge(tiles[1]).compute(points))
+        for other in found[1:]:
+            np.testing.assert_array_equal(other.indices, found[0].indices)
+            np.testing.assert_array_equal(other.distances, found[0].distances)
+
+
+@pytest.mark.parametrize("outlier", [1e155, 1e200, 1e290])
+def test_an_outlier_beyond_all_measure_costs_the_others_nothing(outlier):
+    points = np.random.default_rng(0).standard_normal((280, 3))
+    expected = brute_force(points[1:], 3)
+    points[0, 0] = outlier
+    for precision in ("auto", "float64"):
+        found = nearest_neighbors(points, 3, precision=precision)
+        np.testing.assert_array_equal(found.indices[1:], expected[1] + 1)
+        np.testing.assert_allclose(found.distances[1:], expected[0], rtol=1e-12)
+    line = nearest_neighbors([[0.0], [1e-170], [3e-170], [1.0]], 1)
+    np.testing.assert_allclose(line.distances[:, 0], [1e-170, 1e-170, 2e-170, 1], rtol=1e-12)
+
+
+def test_shortcuts_of_the_caller_are_not_taken():
+    points = np.random.default_rng(0).normal(size=(1000, 200)).astype(np.float32)
+    expected = nearest_neighbors(points, 5)
+    mkldnn = torch.backends.mkldnn.matmul
+    before = mkldnn.fp32_precision
+    for precision in ("float32", "bfloat16", "float64"):
+        for dtype in (torch.bfloat16, torch.float16):
+            with torch.autocast("cpu", dtype=dtype):
+                found = nearest_neighbors(points, 5, precision=precision)
+            np.testing.assert_array_equal(found.indices, expected.indices)
+        try:
+            mkldnn.fp32_precision = "bf16"
+            found = nearest_neighbors(points, 5, precision=precision)
+            assert mkldnn.fp32_precision == "bf16"
+        finally:
+            mkldnn.fp32_precision = before
+        np.testing.assert_array_equal(found.indices, expected.indices)
+
+
+def test_takes_arrays_of_any_stride():
+    points = np.random.default_rng(0).standard_normal((300, 6))
+    packed = np.zeros(300, dtype=[("flag", "i1"), ("xyz", "f8", 6)])
+    packed["xyz"] = points
+    expected = nearest_neighbors(points, 2)
+    for other in (points[:, ::-1], np.asfortranarray(points), packed["xyz"], points.astype(">f8")):
+        np.testing.assert_array_equal(nearest_neighbors(other, 2).indices, expected.indices)
+    backwards = nearest_neighbors([points[::-1][:100], points[::-1][100:]], 2)
+    np.testing.assert_array_equal(299 - backwards.indices[::-1], expected.indices)
+
+
+def test_the_largest_numbers_are_finite():
+    found = nearest_neighbors(np.full((11, 2), np.finfo(np.float32).max, np.float32), 2)
+    assert not found.distances.any()
+
+
+@pytest.mark.parametrize(
+    ("points", "k", "message"),
+    [
+        ([[1, 2], [3]], 1, "rows of one width"),
+        ([torch.zeros(3, requires_grad=True), torch.ones(3)], 1, "rows of one width"),
+        (torch.eye(5).to_sparse(), 1, "must be dense"),
+        (np.eye(5) * 1e308, 1, "scale the points down"),
+        (np.array([["a"], ["b"]]), 1, "real numbers"),
+        (np.eye(3) * 1j, 1, "real numbers"),
+        ([np.eye(3), np.ones((2, 4))], 1, r"widths \[3, 4\]"),
+        (np.zeros((5, 0)), 1, "at least 1 unit"),
+        (np.eye(5), 2.5, "whole number is needed, but got 2.5"),
+        (np.eye(5), "2", "whole number"),
+    ],
+)
+def test_refuses_what_is_no_table_of_numbers(points, k, message):
+    with pytest.raises(EstimationError, match=message):
+        nearest_neighbors(points, k)
+
+
+@pytest.mark.parametrize("device", ["gpu", "meta"])
+def test_refuses_a_device_that_is_none(device):
+    with pytest.raises(EstimationError, match=device):
+        nearest_neighbors(np.eye(5), 2, device=device)
+
+
 def test_spans_of_a_tile_are_checked():
     with pytest.raises(EstimationError, match=r"got \(0, 5\) and \(4, 9\)"):
         neighbors_between(np.eye(9), 1, (4, 9), (0, 5))
