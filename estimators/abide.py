@@ -19,7 +19,7 @@ from estimators.binomial import (
     membership,
 )
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import log_interval, usable_points
 from estimators.neighbors import Neighbors
 from estimators.twonn import TwoNN
@@ -92,10 +92,7 @@ class ABIDE:
             raise EstimationError(
                 f"`max_iterations >= 1` must hold, but got max_iterations={self.max_iterations}"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from estimators.binomial import (
     membership,
 )
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import log_interval, usable_points
 from estimators.neighbors import Neighbors
 
@@ -85,10 +85,7 @@ class BIDE:
                 f"`0 < tau < 1` must hold, but got tau={self.tau}: give the ratio of the inner "
                 "to the outer radius, or None for the best one"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

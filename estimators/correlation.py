@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate, Setting
+from estimators.estimate import Estimate, Setting, require_confidence
 from estimators.local import usable_points
 from estimators.neighbors import Neighbors
 from estimators.pairs import (
@@ -94,10 +94,7 @@ class CorrelationDimension:
                 f"`num_scales >= 2` must hold, but got num_scales={self.num_scales}: "
                 "a slope needs two"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

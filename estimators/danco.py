@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import i0e, i1e, roots_jacobi
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.gride import fit_ratios
 from estimators.local import Usable, log_interval, shared_neighbor_stderr, usable_points
 from estimators.manifolds import ball, sphere
@@ -104,10 +104,7 @@ class DANCo:
             )
         if self.repeats < 1:
             raise EstimationError(f"`repeats >= 1` must hold, but got repeats={self.repeats}")
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

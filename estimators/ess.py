@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import Average, average_local, log_interval, usable_points
 from estimators.neighborhoods import CHUNK_NUMBERS, displacements
 from estimators.neighbors import Neighbors
@@ -109,10 +109,7 @@ class ESS:
             raise EstimationError(
                 f"average must be one of {', '.join(get_args(Average))}, but got {self.average!r}"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

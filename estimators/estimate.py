@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from estimators.errors import EstimationError
+
 if TYPE_CHECKING:
     from estimators.neighbors import Neighbors
 
@@ -42,6 +44,12 @@ class Estimate:
     scale: float
     settings: Mapping[str, Setting] = field(default_factory=dict)
     local: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+
+
+def require_confidence(confidence: float) -> None:
+    """Raise EstimationError unless an interval can have this coverage."""
+    if not 0 < confidence < 1:
+        raise EstimationError(f"`0 < confidence < 1` must hold, but got confidence={confidence}")
 
 
 class Estimator(Protocol):

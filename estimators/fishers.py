@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import lambertw
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.neighbors import Neighbors
 from estimators.pairs import (
     NUM_GROUPS,
@@ -88,10 +88,7 @@ class FisherS:
                 "`0 < first_alpha <= last_alpha < 1` and `alpha_step > 0` must hold, but got "
                 f"{self.first_alpha}, {self.last_alpha} and {self.alpha_step}"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import (
     log_interval,
     require_neighbors,
@@ -75,10 +75,7 @@ class Gride:
                 f"`1 <= n1 < n2` must hold, but got n1={self.n1} and n2={self.n2}: "
                 "they are ranks of neighbors"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

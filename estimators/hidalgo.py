@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate, Setting
+from estimators.estimate import Estimate, Setting, require_confidence
 from estimators.hidalgo_chain import Chain, neighbor_graph
 from estimators.local import require_neighbors, usable_points
 from estimators.neighbors import Neighbors
@@ -104,10 +104,7 @@ class Hidalgo:
         for name in ("prior_shape", "prior_rate", "prior_weight"):
             if not getattr(self, name) > 0:
                 raise EstimationError(f"`{name} > 0` must hold, but got {getattr(self, name)}")
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

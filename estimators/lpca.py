@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import average_local, log_interval, usable_points
 from estimators.neighborhoods import displacements
 from estimators.neighbors import Neighbors
@@ -90,10 +90,7 @@ class LocalPCA:
             raise EstimationError(f"`0 < alpha < 1` must hold, but got alpha={self.alpha}")
         if not 0 < self.share <= 1:
             raise EstimationError(f"`0 < share <= 1` must hold, but got share={self.share}")
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

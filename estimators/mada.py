@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import average_local, usable_points
 from estimators.neighbors import Neighbors
 
@@ -59,10 +59,7 @@ class MADA:
                 f"`k >= 6` and k even must hold, but got k={self.k}: the radii of k/2 and k "
                 "neighbors are compared, and for fewer the mean over the points has no variance"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

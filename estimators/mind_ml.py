@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.gride import fit_ratios
 from estimators.local import log_interval, usable_points
 from estimators.neighbors import Neighbors
@@ -65,10 +65,7 @@ class MiNDML:
             raise EstimationError(
                 f"`k >= 1` must hold, but got k={self.k}: the nearest of k neighbors is looked at"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

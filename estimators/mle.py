@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import average_local, usable_points
 from estimators.neighbors import Neighbors
 
@@ -74,10 +74,7 @@ class MLE:
                 f"`k >= {least}` must hold for form={self.form!r}, but got k={self.k}: "
                 f"with fewer neighbors {why}"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import average_local, usable_points
 from estimators.neighbors import Neighbors
 
@@ -59,10 +59,7 @@ class MOM:
                 f"`k >= 4` must hold, but got k={self.k}: with fewer neighbors the mean over the "
                 "points has no variance"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import require_neighbors
 from estimators.neighbors import Neighbors
 from estimators.pairs import without_copies
@@ -86,10 +86,7 @@ class MST:
             )
         if self.seed < 0:
             raise EstimationError(f"`seed >= 0` must hold, but got seed={self.seed}")
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate, Estimator, Setting
+from estimators.estimate import Estimate, Estimator, Setting, require_confidence
 from estimators.local import log_interval
 from estimators.neighbors import Neighbors
 from estimators.restriction import restrict
@@ -202,8 +202,7 @@ def jackknife(
             f"`2 <= num_groups <= N` must hold, but got num_groups={num_groups} and "
             f"N={neighbors.num_points}"
         )
-    if not 0 < confidence < 1:
-        raise EstimationError(f"`0 < confidence < 1` must hold, but got confidence={confidence}")
+    require_confidence(confidence)
     everyone = np.arange(neighbors.num_points)
     rest = [everyone[everyone % num_groups != group] for group in range(num_groups)]
     found, num_redone = _estimate_each(neighbors, estimator, rest)

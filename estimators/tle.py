@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import Average, average_local, usable_points
 from estimators.neighborhoods import displacements
 from estimators.neighbors import Neighbors
@@ -78,10 +78,7 @@ class TLE:
             raise EstimationError(
                 f"average must be one of {', '.join(get_args(Average))}, but got {self.average!r}"
             )
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:

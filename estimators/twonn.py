@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from estimators.errors import EstimationError
-from estimators.estimate import Estimate
+from estimators.estimate import Estimate, require_confidence
 from estimators.local import usable_points
 from estimators.neighbors import Neighbors
 
@@ -68,10 +68,7 @@ class TwoNN:
             )
         if not 0 <= self.trim < 1:
             raise EstimationError(f"`0 <= trim < 1` must hold, but got trim={self.trim}")
-        if not 0 < self.confidence < 1:
-            raise EstimationError(
-                f"`0 < confidence < 1` must hold, but got confidence={self.confidence}"
-            )
+        require_confidence(self.confidence)
 
     @property
     def name(self) -> str:
