@@ -18,6 +18,9 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[test,dev,bench]'
+	$(BIN)/python benchmarks/neighbors.py
+	$(BIN)/python benchmarks/estimators_against_peers.py
 	$(BIN)/python benchmarks/sweep_against_loop.py
 
 clean:

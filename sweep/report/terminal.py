@@ -162,7 +162,7 @@ def _describe(estimator: Any) -> tuple[str, str, str]:
         if getattr(estimator, field.name) != field.default
     ]
     summary = text.strip().partition("\n")[0].rstrip(".")
-    paper = re.search(r"doi:\s*(10\.[^\s,;)]+)|(arXiv:[\w./]+)", text)
+    paper = re.search(r"doi:\s*(10\.(?:\([^\s)]*\)|[^\s,;)(])+)|(arXiv:[\w./]+)", text)
     return (
         str(estimator.num_neighbors),
         f"{summary} ({', '.join(changed)})" if changed else summary,
