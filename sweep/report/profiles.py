@@ -39,4 +39,7 @@ def mean_profile(results: Sequence[TrialResult], quantity: str) -> MeanProfile |
     if not curves:
         return None
     stack = np.stack(curves)
-    return MeanProfile(GRID, stack.mean(axis=0), stack.min(axis=0), stack.max(axis=0), len(curves))
+    low, high = stack.min(axis=0), stack.max(axis=0)
+    # Equal values may have a mean that rounding puts beside them.
+    mean = stack.mean(axis=0).clip(low, high)
+    return MeanProfile(GRID, mean, low, high, len(curves))
