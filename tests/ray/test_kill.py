@@ -38,29 +38,24 @@ def stop_at(process, folder, count, delay, kind):
     """Wait for `count` sealed checkpoints and `delay` more seconds, then send the signal."""
     wait_until(lambda: sealed(folder) >= count or process.poll() is not None)
     time.sleep(delay)
-    family = [process.pid, *ray_processes(process.pid)]
+    family = [psutil.Process(process.pid)]
+    family += family[0].children(recursive=True)
     os.kill(process.pid, kind)
     process.wait(60)
-    wait_until(lambda: not any(alive(pid) for pid in family), 60)
+    wait_until(lambda: not any(could_write(member) for member in family), 60)
     return process.returncode
 
 
-def ray_processes(driver):
-    """Ray's processes that could still write: they end with their driver, however it ended.
+def could_write(process):
+    """Whether it lives and isn't one of Ray's two agents.
 
-    Its two agents write nothing of ours, and end only after a minute.
+    These write nothing of ours, and end only a minute after their driver. They name
+    themselves a while after they start, so the question is asked anew each time.
     """
-    for child in psutil.Process(driver).children(recursive=True):
-        try:
-            if not child.cmdline() or not child.cmdline()[0].endswith("Agent"):
-                yield child.pid
-        except psutil.NoSuchProcess:
-            pass
-
-
-def alive(pid):
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        command = process.cmdline()
+        agent = any(part.endswith(("Agent", "agent.py", "agent/main.py")) for part in command)
+        return process.status() != psutil.STATUS_ZOMBIE and not agent
     except psutil.NoSuchProcess:
         return False
 
