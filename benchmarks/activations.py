@@ -1,6 +1,7 @@
 """Real activations to measure on: a small convolutional network on augmented digits.
 
-Layers behind a ReLU with 25,088, 4,096, 512 and 128 units, for as many images as asked.
+Layers behind a ReLU with 25,088, 4,096, 512 and 128 units, for as many images as asked; and a
+synthetic layer of any width.
 """
 
 import numpy as np
@@ -76,3 +77,11 @@ def activations(network, num_images, units, seed=1):
         stop = min(start + 500, num_images)
         found[start:stop] = network(images(stop - start, rng)[0], units)
     return found
+
+
+def synthetic(num_points, num_units, device="cpu"):
+    """(N, units) ReLU of a 20-dimensional Gaussian mapped to the units, with noise."""
+    torch.manual_seed(0)
+    weights = torch.randn(20, num_units, device=device)
+    points = torch.randn(num_points, 20, device=device) @ weights
+    return points.add_(torch.randn_like(points), alpha=0.3).relu_()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from activations import activations, trained_network
+from activations import activations, synthetic, trained_network
 
 from estimators import nearest_neighbors
 
@@ -93,12 +93,8 @@ def anonymous_bytes():
     return (int(resident) - int(shared)) * resource.getpagesize()
 
 
-def print_memory(num_points, num_units, k, precision):
-    """Print the peak beyond the points, in bytes; in a process that did nothing else."""
-    torch.manual_seed(0)
-    points = torch.randn(num_points, 20) @ torch.randn(20, num_units)
-    points.add_(torch.randn(num_points, num_units), alpha=0.3).relu_()
-    nearest_neighbors(points[:300], min(k, 8), precision=precision)  # libraries set up
+def peak_memory(function):
+    """What a call returns, and the bytes of memory it took at its peak, files' pages apart."""
     before, highest, done = anonymous_bytes(), 0, threading.Event()
 
     def watch():
@@ -108,10 +104,19 @@ def print_memory(num_points, num_units, k, precision):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    nearest_neighbors(points, k, precision=precision)
-    done.set()
-    watcher.join()
-    print(highest - before)
+    try:
+        value = function()
+    finally:
+        done.set()
+        watcher.join()
+    return value, highest - before
+
+
+def print_memory(num_points, num_units, k, precision):
+    """Print the peak beyond the points, in bytes; in a process that did nothing else."""
+    points = synthetic(num_points, num_units)
+    nearest_neighbors(points[:300], min(k, 8), precision=precision)  # libraries set up
+    print(peak_memory(lambda: nearest_neighbors(points, k, precision=precision))[1])
 
 
 def memory_beyond(num_points, num_units, k, precision):

@@ -2,13 +2,12 @@
 
 import argparse
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from neighbors import anonymous_bytes
+from neighbors import peak_memory
 
 from estimators import nearest_neighbors
 
@@ -36,24 +35,13 @@ def main():
         write_points(path, options.num_points, options.num_units)
         points = np.load(path, mmap_mode="r")
         nearest_neighbors(points[:300, :100], 2)  # libraries set up
-        before, highest, done = anonymous_bytes(), 0, threading.Event()
-
-        def watch():
-            nonlocal highest
-            while not done.wait(0.01):
-                highest = max(highest, anonymous_bytes())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
         began = time.perf_counter()
-        found = nearest_neighbors(points, 2)
+        found, memory = peak_memory(lambda: nearest_neighbors(points, 2))
         seconds = time.perf_counter() - began
-        done.set()
-        watcher.join()
         size = path.stat().st_size / 1e9
         print(
             f"N={options.num_points} D={options.num_units} k=2, {size:.1f} GB: "
-            f"{seconds:.0f} s by {found.precision}, memory {(highest - before) / 1e9:.2f} GB"
+            f"{seconds:.0f} s by {found.precision}, memory {memory / 1e9:.2f} GB"
         )
         for row in (0, options.num_points // 2):
             own = torch.from_numpy(points[row].astype(np.float64))

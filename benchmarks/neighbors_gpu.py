@@ -7,6 +7,7 @@ import sys
 import time
 
 import torch
+from activations import synthetic
 
 from estimators import nearest_neighbors
 
@@ -28,11 +29,8 @@ def best(function, repeats=3):
 def main():
     if not torch.cuda.is_available():
         sys.exit("no GPU here: nothing was measured")
-    torch.manual_seed(0)
     for num_points, num_units in SHAPES:
-        weights = torch.randn(20, num_units, device="cuda")
-        points = torch.randn(num_points, 20, device="cuda") @ weights
-        points.add_(torch.randn_like(points), alpha=0.3).relu_()
+        points = synthetic(num_points, num_units, "cuda")
         low = points.to(torch.bfloat16)
         rows = low[: num_points // 2].split(8192)
         product = best(lambda r=rows, x=low: [part @ x.T for part in r])

@@ -9,19 +9,13 @@ import time
 import matplotlib as mpl
 import numpy as np
 import torch
+from activations import synthetic
 
 from estimators import nearest_neighbors
 
 THREADS = 2
 POINTS = [1000, 2000, 5000, 10_000, 20_000, 50_000]
 UNITS = [32, 128, 512, 2048, 8192, 32_768]
-
-
-def layer(num_points, num_units):
-    """ReLU of a 20-dimensional Gaussian mapped to the units, with noise."""
-    torch.manual_seed(0)
-    points = torch.randn(num_points, 20) @ torch.randn(20, num_units)
-    return points.add_(torch.randn(num_points, num_units), alpha=0.3).relu_()
 
 
 def best(function, repeats=3):
@@ -58,7 +52,7 @@ def main():
     ):
         ours, product = [], []
         for size in sizes:
-            points = layer(*shape(size))
+            points = synthetic(*shape(size))
             nearest_neighbors(points, 2)
             ours.append(best(lambda p=points: nearest_neighbors(p, 2)))
             product.append(half_product(points))
