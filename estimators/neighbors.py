@@ -25,7 +25,8 @@ from estimators.duplicates import distinct_points, expand
 from estimators.errors import EstimationError
 from estimators.exact import measure_pairs, nearest_by_force, nearest_in_double
 from estimators.points import Points
-from estimators.screening import exact_products, fastest_precision, find_candidates
+from estimators.products import exact_products, fastest_precision
+from estimators.screening import find_candidates
 from estimators.table import Neighbors, PartialNeighbors
 
 Precision = Literal["auto", "bfloat16", "float32", "float64"]

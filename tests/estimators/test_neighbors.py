@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from estimators import EstimationError, Points, nearest_neighbors, neighbors_between, screening
+from estimators import EstimationError, Points, nearest_neighbors, neighbors_between, products
 from estimators.exact import FLOAT32_ERROR, measure_pairs
-from estimators.screening import KEPT_BYTES, PANEL_BYTES
+from estimators.rounding import KEPT_BYTES, PANEL_BYTES
 
 RNG = np.random.default_rng(0)
 
@@ -141,13 +141,13 @@ def test_precision_changes_no_bit(shape):
 )
 def test_the_precision_is_chosen_by_what_products_cost_here(monkeypatch, bfloat16, chosen):
     """30: a processor that can only imitate bfloat16. One real measurement backs the rest."""
-    assert screening.product_seconds(torch.bfloat16, "cpu") > 0
+    assert products.product_seconds(torch.bfloat16, "cpu") > 0
     seconds = {torch.bfloat16: bfloat16, torch.float32: 1.0}
-    monkeypatch.setattr(screening, "product_seconds", lambda dtype, device: seconds[dtype])
-    screening.fastest_precision.cache_clear()
+    monkeypatch.setattr(products, "product_seconds", lambda dtype, device: seconds[dtype])
+    products.fastest_precision.cache_clear()
     points = np.random.default_rng(0).standard_normal((600, 30)).astype(np.float32)
     assert nearest_neighbors(points, 2).precision == chosen
-    screening.fastest_precision.cache_clear()
+    products.fastest_precision.cache_clear()
 
 
 def test_refuses_a_precision_that_is_none():
