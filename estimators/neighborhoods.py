@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from estimators.errors import EstimationError
 from estimators.neighbors import Neighbors
+from estimators.pairs import require_points
 
 # Numbers of one chunk, displacements or products of a point's neighbors: fits a core's cache.
 CHUNK_NUMBERS = 1 << 18
@@ -29,12 +29,7 @@ def displacements(
     are differences of the points as given, so an offset costs them no digits. Raises
     EstimationError if the table came without points.
     """
-    points = neighbors.points
-    if points is None:
-        raise EstimationError(
-            "this estimator needs coordinates, but the table came without points: make it by "
-            "nearest_neighbors(points, k)"
-        )
+    points = require_points(neighbors, "this estimator")
     own = np.flatnonzero(chosen)
     step = max(1, CHUNK_NUMBERS // (k * max(k, points.num_units)))
     for start in range(0, len(own), step):

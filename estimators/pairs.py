@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from estimators.errors import EstimationError
+from estimators.exact import measure_pairs
 from estimators.neighbors import Neighbors
 from estimators.points import Points
+from estimators.products import exact_products
 
 NUM_GROUPS = 20
 # A tile's rows, and the numbers of its two blocks of rows.
 TILE_ROWS = 1024
 BLOCK_NUMBERS = 1 << 22
-# Differences of pairs measured at a time, in numbers.
-CHUNK_NUMBERS = 1 << 20
 
 
 def without_copies(neighbors: Neighbors, minimum: int) -> NDArray[np.bool_]:
@@ -91,7 +91,8 @@ def pairs_within(
     squared_radii = torch.as_tensor(radii**2, device=center.device)
     for start, other, here, there in tiles(points, center, dtype):
         squared = (here * here).sum(dim=1)[:, None] + (there * there).sum(dim=1)[None, :]
-        squared.addmm_(here, there.T, alpha=-2.0)
+        with exact_products():
+            squared.addmm_(here, there.T, alpha=-2.0)
         near = squared < radii[-1] ** 2 + slack
         if start == other:
             near.triu_(diagonal=1)
@@ -102,7 +103,8 @@ def pairs_within(
         for radius in squared_radii:
             gap = torch.minimum(gap, (found - radius).abs())
         doubtful = (gap <= slack).nonzero()[:, 0]
-        found[doubtful] = _squared_distances(points, i[doubtful], j[doubtful])
+        exact = measure_pairs(points, i[doubtful], j[doubtful], torch.float64)
+        found[doubtful] = exact**2
         too_small = torch.bucketize(found, squared_radii, right=True)
         inside = too_small < len(radii)
         yield (
@@ -170,14 +172,3 @@ def _product_error(dtype: torch.dtype, num_units: int, largest: float) -> float:
     Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1.
     """
     return (num_units + 8) * torch.finfo(dtype).eps * (2 * largest) ** 2
-
-
-def _squared_distances(points: Points, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
-    """(P,) squared distances of pairs from differences in float64."""
-    step = max(1, CHUNK_NUMBERS // points.num_units)
-    parts = [torch.empty(0, dtype=torch.float64, device=i.device)]
-    for start in range(0, len(i), step):
-        some = slice(start, start + step)
-        difference = points.gather(i[some]).to(torch.float64) - points.gather(j[some])
-        parts.append((difference * difference).sum(dim=1))
-    return torch.cat(parts)
