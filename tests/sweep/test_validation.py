@@ -194,7 +194,7 @@ def test_command_writes_the_page_and_removes_what_it_kept(capsys, tmp_path):
 
 
 def test_command_stopped_keeps_what_is_done(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("sweep.cli._progress", lambda: Stop(3))
+    monkeypatch.setattr("sweep.commands.points.progress", lambda: Stop(3))
     page = tmp_path / "page.md"
     arguments = ["--num-points", "30", "--estimator", "twonn", "--output", page]
     code, _, error = call(capsys, "validate", *arguments)

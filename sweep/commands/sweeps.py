@@ -1,0 +1,153 @@
+"""Commands on a sweep: run it, look at it, hand it on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweep.commands.options import (
+    DEFAULT,
+    INTERRUPTED,
+    AddressOption,
+    NameArgument,
+    SetOption,
+    StorageOption,
+    SweepArgument,
+    TrackingOption,
+    console,
+    existing,
+    progress,
+    sweep_name,
+)
+
+
+def run(
+    sweep: SweepArgument,
+    storage: StorageOption = DEFAULT,
+    tracking_uri: TrackingOption = None,
+    address: AddressOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Train, measure, track, regress and report: all that isn't sealed yet.
+
+    The same command again goes on where the last one stopped.
+    """
+    from sweep.cluster import RayCluster
+    from sweep.paths import open_storage
+    from sweep.pipeline import run_sweep
+    from sweep.report.terminal import print_result
+    from sweep.sweepfile import load_sweep
+
+    file = load_sweep(sweep, set_ or [])
+    cluster = RayCluster(address)
+    try:
+        result = run_sweep(
+            file, open_storage(storage, create=True), cluster, progress(), tracking_uri
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is sealed is kept: the same command goes on from there", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        cluster.close()
+    print_result(result, console())
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def check(
+    sweep: SweepArgument,
+    storage: StorageOption = DEFAULT,
+    address: AddressOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Validate a sweep file and print the plan; nothing is kept."""
+    from sweep.cluster import RayCluster, check_capacity
+    from sweep.paths import open_storage
+    from sweep.pipeline import plan_sweep
+    from sweep.report.terminal import print_plan
+    from sweep.sweepfile import load_sweep
+
+    file = load_sweep(sweep, set_ or [])
+    cluster = RayCluster(address)
+    try:
+        capacity = cluster.capacity()
+        check_capacity(file.config, capacity)
+    finally:
+        cluster.close()
+    plan = plan_sweep(file.config, open_storage(storage, create=True))
+    print_plan(file.config, plan, capacity, console())
+
+
+def regress(
+    sweep: NameArgument,
+    storage: StorageOption = DEFAULT,
+    tracking_uri: TrackingOption = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Regress accuracy on the measured dimensions, from the profiles in MLflow."""
+    from sweep.errors import UserError
+    from sweep.pipeline import regress_sweep
+    from sweep.report.terminal import print_regression
+
+    folder = existing(storage)
+    regression, source = regress_sweep(folder, sweep_name(sweep, folder), tracking_uri)
+    if regression is None:
+        raise UserError(f"sweep {sweep!r} has no trained trial yet: run it first")
+    if json_:
+        import json
+
+        typer.echo(json.dumps(regression.to_json() | {"source": source}, indent=1))
+    else:
+        print_regression(regression, console(), full=True)
+        typer.echo(f"from {source}")
+
+
+def report(
+    sweep: NameArgument,
+    storage: StorageOption = DEFAULT,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Write the HTML report anew from what is sealed."""
+    from sweep.pipeline import report_sweep
+
+    folder = existing(storage)
+    typer.echo(str(report_sweep(folder, sweep_name(sweep, folder), tracking_uri)))
+
+
+def track(
+    sweep: NameArgument,
+    storage: StorageOption = DEFAULT,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Project all that is sealed into MLflow; twice is the same as once."""
+    from sweep.pipeline import track_sweep
+    from sweep.tracking import hide_password
+
+    folder = existing(storage)
+    uri = track_sweep(folder, sweep_name(sweep, folder), tracking_uri, progress())
+    typer.echo(f"tracked in {hide_password(uri)}")
+
+
+def ui(
+    storage: StorageOption = DEFAULT,
+    port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000,
+) -> None:
+    """Serve MLflow over the embedded store, on this machine alone."""
+    from sweep.tracking import serve_ui
+
+    raise typer.Exit(serve_ui(existing(storage), port))
+
+
+def export(
+    sweep: NameArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .parquet or .csv file.")],
+    storage: StorageOption = DEFAULT,
+) -> None:
+    """Export all measurement rows of a sweep to one file."""
+    from sweep.results import export_rows
+
+    folder = existing(storage)
+    count = export_rows(folder, sweep_name(sweep, folder), output)
+    typer.echo(f"{count} rows in {output}")

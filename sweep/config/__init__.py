@@ -1,0 +1,47 @@
+"""The sweep file: what may stand in it, and what each setting means. One section a file.
+
+`sweep/sweepfile.py` reads YAML into these and says where an error is; `sweep/space.py`
+turns the search space into trials.
+"""
+
+from sweep.config.analyses import AnalysesConfig, IntrinsicConfig, LinearConfig
+from sweep.config.axes import (
+    DOMAINS,
+    Choice,
+    Domain,
+    Grid,
+    LogUniform,
+    RandInt,
+    Uniform,
+)
+from sweep.config.data import DataConfig
+from sweep.config.measure import MeasureConfig
+from sweep.config.model import ModelConfig
+from sweep.config.regression import RegressionConfig
+from sweep.config.resources import ResourcesConfig
+from sweep.config.section import Section
+from sweep.config.sweep import SearchConfig, SweepConfig, TrialConfig
+from sweep.config.training import TrainingConfig
+
+__all__ = [
+    "DOMAINS",
+    "AnalysesConfig",
+    "Choice",
+    "DataConfig",
+    "Domain",
+    "Grid",
+    "IntrinsicConfig",
+    "LinearConfig",
+    "LogUniform",
+    "MeasureConfig",
+    "ModelConfig",
+    "RandInt",
+    "RegressionConfig",
+    "ResourcesConfig",
+    "SearchConfig",
+    "Section",
+    "SweepConfig",
+    "TrainingConfig",
+    "TrialConfig",
+    "Uniform",
+]

@@ -1,0 +1,45 @@
+"""The section `analyses`: what is measured of each network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from estimators import ESTIMATORS
+from sweep.config.section import Section, known_name
+
+EstimatorName = Annotated[
+    str, AfterValidator(lambda name: known_name("estimator", name, ESTIMATORS))
+]
+
+
+class IntrinsicConfig(Section):
+    """Nonlinear intrinsic dimension of each layer."""
+
+    estimators: list[EstimatorName] = Field(
+        default=["twonn", "twonn_linear"],
+        min_length=1,
+        description="see `idsweep list estimators`; the first is the main one",
+    )
+
+
+class LinearConfig(Section):
+    """Linear dimension of each layer, from its covariance spectrum."""
+
+    variance_share: float = Field(
+        default=0.9, gt=0, le=1, description="PC-ID: components holding this share of variance"
+    )
+    alpha_first_rank: int = Field(
+        default=11, ge=1, description="alpha-ReQ: the power law is fitted from this eigenvalue"
+    )
+    alpha_last_rank: int = Field(
+        default=100, ge=2, description="to this one, or to the last; less than 10 give no value"
+    )
+
+
+class AnalysesConfig(Section):
+    """The analyses of each network; null leaves one out. Accuracy is always measured."""
+
+    intrinsic: IntrinsicConfig | None = IntrinsicConfig()
+    linear: LinearConfig | None = LinearConfig()

@@ -1,0 +1,54 @@
+"""A whole sweep file, and what one trial of it is."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from sweep.config.analyses import AnalysesConfig
+from sweep.config.axes import Block
+from sweep.config.data import DataConfig
+from sweep.config.measure import MeasureConfig
+from sweep.config.model import ModelConfig
+from sweep.config.regression import RegressionConfig
+from sweep.config.resources import ResourcesConfig
+from sweep.config.section import Section, Seed
+from sweep.config.training import TrainingConfig
+
+
+class TrialConfig(Section):
+    """All that the user sets of one trial."""
+
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+class SearchConfig(Section):
+    """How trials are drawn from the space."""
+
+    num_samples: int = Field(
+        default=1, ge=1, description="draws of the random axes, per point of the grid"
+    )
+    seed: Seed = Field(default=0, description="seed of those draws")
+
+
+class SweepConfig(Section):
+    """A whole sweep file."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="letters, digits, '.', '_' and '-': a folder and an MLflow experiment",
+    )
+    description: str = Field(default="", description="what the sweep asks, in a sentence or two")
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    space: list[Block] = Field(
+        default=[{}],
+        min_length=1,
+        description="blocks of axes over model.* and training.*; their trials are united",
+    )
+    search: SearchConfig = SearchConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    measure: MeasureConfig = MeasureConfig()
+    analyses: AnalysesConfig = AnalysesConfig()
+    regression: RegressionConfig = RegressionConfig()
