@@ -1,33 +1,26 @@
 """Which layers of a network make its profile, and how deep each one lies.
 
-Legend: N images, D units of a layer.
+Legend: N images, T tokens, C channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
-from torch.utils.weak import WeakTensorKeyDictionary
 
-from sweep.errors import TrialFailure
+from sweep.errors import UserError
+from sweep.models.auto_layers import auto_points
+from sweep.models.points import Point, all_points
+from sweep.models.selectors import selected_points
+from sweep.models.trace import Trace, trace_network
 
-# What counts as one step of depth. `nn.Conv2d` and `nn.Linear` end up in these. The depths
-# that Ansuini et al. publish count adaptive average pooling too, and no other pooling.
-TRANSFORMATIONS = frozenset(
-    {
-        torch.conv1d,
-        torch.conv2d,
-        torch.conv3d,
-        nn.functional.linear,
-        nn.functional.bilinear,
-        nn.functional.adaptive_avg_pool2d,
-    }
-)
+Side = Literal["output", "input"]
+Reduction = Literal["flattened", "mean", "class"]
+REDUCTIONS: tuple[Reduction, ...] = ("flattened", "mean", "class")
 
 
 @dataclass(frozen=True)
@@ -35,169 +28,104 @@ class Layer:
     """One layer of a profile.
 
     index: place in the profile, 0 first. name: for people and tables.
-    module: the module's path in the network; side: whether its output or its input is meant.
-    shape: of one sample's activation. relative_depth: 0 at the input, 1 at the output.
+    module: the module's path in the network, "" for the network itself; call: which of its
+    calls in a pass, 1 first; side: whether its output or its input is meant.
+    shape: of one image's activation as the network has it. reduction: what is kept of it: all
+    ("flattened"), or of a sequence of tokens (T, C) the mean or the class token.
+    relative_depth: 0 at the input, 1 at the output.
     last_hidden: whether this is what enters the final classifier.
     """
 
     index: int
     name: str
     module: str
-    side: Literal["output", "input"]
+    call: int
+    side: Side
     shape: tuple[int, ...]
+    reduction: Reduction
     relative_depth: float
     last_hidden: bool
 
     @property
     def num_units(self) -> int:
-        return int(torch.Size(self.shape).numel())
+        kept = self.shape if self.reduction == "flattened" else self.shape[-1:]
+        return int(torch.Size(kept).numel())
 
 
-def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
-    """The layers of the `auto` profile, in order of depth, by running `sample` through.
+def find_layers(
+    network: nn.Module,
+    sample: torch.Tensor,
+    selectors: Sequence[str] = ("auto",),
+    tokens: str = "flattened",
+) -> list[Layer]:
+    """The layers that selectors name, in order of depth, by running `sample` through.
 
-    Taken are the outputs of the network's direct children (the input, each stage's end,
-    the classifier), except children that only reshape, and what enters the final
-    classifier. `sample`: (N, C, H, W) images. Raises TrialFailure if the network has no
-    linear or convolutional layer.
+    network: any module that takes `sample`, (N, C, H, W) images, 2 <= N, on its device (`meta`
+    will do). selectors: see `selected_points`. tokens: what is kept of sequences of tokens.
+    Raises UserError for a selector that names nothing that can be measured, and TrialFailure
+    for a network without a linear or convolutional layer.
 
     Relative depth (Ansuini et al., NeurIPS 2019): transformations (convolutions, linear
     layers, adaptive average pooling) up to the layer, over those up to the output; where
     branches meet, the longest path counts.
     """
-    trace = _Trace(network, sample)
+    return layers_of(network, trace_network(network, sample), selectors, tokens)
+
+
+def layers_of(
+    network: nn.Module,
+    trace: Trace,
+    selectors: Sequence[str] = ("auto",),
+    tokens: str = "flattened",
+) -> list[Layer]:
+    """The same as `find_layers`, from a pass that has been traced."""
+    reduction = _checked_reduction(tokens, trace)
+    points = all_points(network, trace)
+    auto = auto_points(network, trace, points)
+    chosen = selected_points(points, auto, trace, selectors)
     layers: list[Layer] = []
-    previous: _Visit | None = None
-    for name, _ in network.named_children():
-        visit = trace.outputs.get(name)
-        if visit is None or (previous is not None and visit.content == previous.content):
+    for point in sorted(chosen, key=lambda point: (point.value.depth, point.order)):
+        if reduction == "class" and _is_tokens(point) and not point.value.has_class:
             continue
-        layers.append(_layer(len(layers), name, name, "output", visit, trace))
-        previous = visit
-    if not any(layer.last_hidden for layer in layers):
-        head = trace.classifier
-        layer = _layer(len(layers), f"{head}.input", head, "input", trace.classifier_input, trace)
-        layers.append(layer)
-    layers.sort(key=lambda layer: (layer.relative_depth, layer.index))
-    return [_renumbered(layer, index) for index, layer in enumerate(layers)]
-
-
-@dataclass(frozen=True)
-class _Visit:
-    """A tensor as a module gave or took it.
-
-    content: tells the same numbers in the same memory, however they are viewed: where they
-    lie, how many, and how often they were written. The tensor is kept, so that its memory
-    isn't given to another.
-    """
-
-    tensor: torch.Tensor
-    content: tuple[int, int, int]
-    depth: int
-
-
-class _Trace:
-    """One forward pass, watched."""
-
-    def __init__(self, network: nn.Module, sample: torch.Tensor) -> None:
-        self.outputs: dict[str, _Visit] = {}
-        inputs: dict[str, _Visit] = {}
-        counter = _DepthCounter()
-        handles = []
-
-        def watch(name: str, module: nn.Module) -> None:
-            def before(_: nn.Module, args: tuple[Any, ...]) -> None:
-                inputs.pop(name, None)  # the latest call is the one nearest the output
-                inputs[name] = _visit(args[0], counter)
-
-            def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
-                if isinstance(output, torch.Tensor):
-                    self.outputs[name] = _visit(output, counter)
-
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                handles.append(module.register_forward_pre_hook(before))
-            if "." not in name:
-                handles.append(module.register_forward_hook(after))
-
-        for name, module in network.named_modules():
-            if name:
-                watch(name, module)
-        training = network.training
-        network.eval()
-        try:
-            with torch.no_grad(), counter:
-                logits = network(sample)
-        finally:
-            network.train(training)
-            for handle in handles:
-                handle.remove()
-        if not inputs:
-            raise TrialFailure("the network has no linear or convolutional layer to profile")
-        self.classifier, self.classifier_input = list(inputs.items())[-1]
-        self.total_depth = counter.depth_of(logits)
-
-
-class _DepthCounter(TorchFunctionMode):
-    """Carries along with each tensor how many transformations lie behind it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._depths: Any = WeakTensorKeyDictionary()
-
-    def depth_of(self, tensor: torch.Tensor) -> int:
-        return int(self._depths.get(tensor, 0))
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        outputs = list(_tensors(result))
-        if outputs:
-            before = max(
-                (self.depth_of(tensor) for tensor in _tensors((args, kwargs or {}))), default=0
+        layers.append(
+            Layer(
+                index=len(layers),
+                name=point.name,
+                module=point.module,
+                call=point.call,
+                side=point.side,
+                shape=point.value.shape[1:],
+                reduction=reduction if _is_tokens(point) else "flattened",
+                relative_depth=point.value.depth / trace.total_depth,
+                last_hidden=point.value.content == trace.last_hidden.content,
             )
-            for output in outputs:
-                self._depths[output] = before + (func in TRANSFORMATIONS)
-        return result
+        )
+    if not layers:
+        raise UserError(
+            f"of the layers {', '.join(selectors)} none has the class token in it: choose later "
+            "layers, or tokens: mean"
+        )
+    return layers
 
 
-def _tensors(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
+    """The layers of the `auto` profile."""
+    return find_layers(network, sample)
 
 
-def _visit(tensor: torch.Tensor, counter: _DepthCounter) -> _Visit:
-    content = (tensor.data_ptr(), tensor.numel(), tensor._version)
-    return _Visit(tensor, content, counter.depth_of(tensor))
+def _is_tokens(point: Point) -> bool:
+    """Whether one image's activation is a sequence (T, C)."""
+    return len(point.value.shape) == 3
 
 
-def _layer(
-    index: int,
-    name: str,
-    module: str,
-    side: Literal["output", "input"],
-    visit: _Visit,
-    trace: _Trace,
-) -> Layer:
-    return Layer(
-        index=index,
-        name=name,
-        module=module,
-        side=side,
-        shape=tuple(visit.tensor.shape[1:]),
-        relative_depth=visit.depth / max(1, trace.total_depth),
-        last_hidden=visit.content == trace.classifier_input.content,
-    )
-
-
-def _renumbered(layer: Layer, index: int) -> Layer:
-    return Layer(**{**vars(layer), "index": index})
+def _checked_reduction(tokens: str, trace: Trace) -> Reduction:
+    for reduction in REDUCTIONS:
+        if tokens != reduction:
+            continue
+        if reduction == "class" and not trace.has_class_token:
+            raise UserError(
+                "tokens: class needs a class token, but the network has none (no class_token, "
+                "cls_token or cls): use mean or flattened"
+            )
+        return reduction
+    raise UserError(f"tokens must be one of {', '.join(REDUCTIONS)}, but got {tokens!r}")

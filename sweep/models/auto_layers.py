@@ -1,0 +1,233 @@
+"""The layers that `auto` takes: where a network's stages end.
+
+Taken are the input, what enters the classifier, the output, and on the trunk (where all that
+gets from the images to the logits must pass):
+
+- pooling that changes the shape, and linear layers with one vector per image, after their
+  activation function;
+- modules made of others that transform: stages, blocks. One is looked into instead where it
+  spans several resolutions (VGG's `features`), holds several layers of a perceptron (its
+  `classifier`), or holds the blocks of a network that has one resolution only (a ViT's
+  encoder). Of neighbors with one resolution inside it, the last is taken: the stage's end.
+
+Single convolutions, norms, activations and reshapings are not taken, unless that leaves fewer
+than MIN_LAYERS. For the networks of Ansuini et al. (NeurIPS 2019) it gives their checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import nn
+
+from sweep.models.points import INPUT, Point, root_of
+from sweep.models.trace import CONVOLUTIONS, LINEAR, Call, Trace, Value
+
+MIN_LAYERS = 5
+ONE_RESOLUTION = 0.8  # share of the transformations at one resolution that makes it the only one
+ACTIVATIONS = tuple(
+    kind
+    for kind in vars(nn.modules.activation).values()
+    if isinstance(kind, type) and issubclass(kind, nn.Module) and kind is not nn.MultiheadAttention
+)
+
+
+def auto_points(network: nn.Module, trace: Trace, points: Sequence[Point]) -> list[Point]:
+    """The points of the `auto` profile; no two with the same numbers."""
+    by_call = {(p.module, p.call): p for p in points if p.side == "output"}
+    walk = _Walk(network, trace)
+    chosen: list[Point] = []
+    for strict in (True, False):
+        found = walk.inside(root_of(network), strict=strict, top=True)
+        taken = [by_call[call.module, call.number] for call in found]
+        chosen = _framed(taken, trace, points)
+        if len(chosen) >= MIN_LAYERS:
+            break
+    return chosen
+
+
+def _framed(taken: Sequence[Point], trace: Trace, points: Sequence[Point]) -> list[Point]:
+    """With the input, what enters the classifier and the output; each content once."""
+    named = {point.name: point for point in points}
+    by_content: dict[object, Point] = {}
+    classifier = [p for p in points if p.side == "output" and p.module == trace.classifier.module]
+    for point in (named[INPUT], *classifier, *taken):
+        if point.value.per_image:
+            by_content.setdefault(point.value.content, point)
+    ends = [(trace.classifier.taken, "input"), (trace.logits, "output")]
+    for value, side in ends:
+        if value is None or not value.per_image or value.content in by_content:
+            continue
+        same = [p for p in points if p.value.content == value.content and p.value.per_image]
+        of_classifier = [
+            p
+            for p in same
+            if (p.module, p.call, p.side)
+            == (trace.classifier.module, trace.classifier.number, side)
+        ]
+        by_content[value.content] = (of_classifier or same)[-1]
+    return list(by_content.values())
+
+
+@dataclass
+class _Walk:
+    """From a network's children inwards."""
+
+    network: nn.Module
+    trace: Trace
+
+    def __post_init__(self) -> None:
+        self._modules = dict(self.network.named_modules())
+        self._calls: defaultdict[str, list[Call]] = defaultdict(list)
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        for call in self.trace.calls:
+            self._calls[call.module].append(call)
+        for path in self._modules:
+            if path:
+                self._children[path.rpartition(".")[0]].append(path)
+        self._one_resolution = self._has_one_resolution()
+
+    def inside(self, path: str, strict: bool, top: bool = False) -> list[Call]:
+        """The calls to take inside a module, in the order of the pass."""
+        taken: list[tuple[Call, bool]] = []
+        for child in self._children[path]:
+            if child == INPUT or not self._was_called(child):
+                continue
+            calls = self._calls[child]
+            if not calls:  # a list of modules, that its owner calls one by one
+                taken += [(call, self._is_block(call)) for call in self.inside(child, strict)]
+            for call in calls:
+                taken += self._of_call(call, calls, strict)
+        taken.sort(key=lambda item: item[0].order)
+        if not top and not self._one_resolution:
+            ended = [not self._same_stage(*pair) for pair in pairwise(taken)]
+            taken = [item for item, ends in zip(taken, [*ended, True], strict=False) if ends]
+        return [call for call, _ in taken]
+
+    def _of_call(self, call: Call, calls: Sequence[Call], strict: bool) -> list[tuple[Call, bool]]:
+        """What to take of one call, and whether it is a block."""
+        given = call.given
+        fits = given is not None and given.per_image and (given.on_trunk or not strict)
+        if self._is_leaf(call.module):
+            module = self._modules[call.module]
+            if not fits:
+                return []
+            if isinstance(module, LINEAR) or (not strict and isinstance(module, CONVOLUTIONS)):
+                return [(self._activated(call), False)]
+            return [(call, False)] if _is_pool(module) and _changes_shape(call) else []
+        if not fits:
+            return [(c, self._is_block(c)) for c in self.inside(call.module, strict)]
+        if len(calls) == 1 and self._to_open(call):
+            inner = self.inside(call.module, strict)
+            if len(inner) > 1:
+                return [(c, self._is_block(c)) for c in inner]
+        return [(call, True)] if _transforms(call) else []
+
+    def _to_open(self, call: Call) -> bool:
+        if call.taken and call.given and _level(call.taken) - _level(call.given) > 1.25:
+            return True
+        if self._one_resolution:
+            return self._has_blocks(call.module)
+        return any(
+            isinstance(self._modules[inner.module], LINEAR)
+            and inner.given is not None
+            and inner.given.on_trunk
+            and len(inner.given.shape) == 2
+            for path in self._modules
+            if path.startswith(f"{call.module}.")
+            for inner in self._calls[path]
+        )
+
+    def _has_blocks(self, path: str) -> bool:
+        """Whether somewhere inside is a row of modules of one kind, on the trunk."""
+        kinds = [type(self._modules[child]) for child in self._blocks(path)]
+        return len(kinds) > len(set(kinds)) or any(
+            self._has_blocks(child) for child in self._children[path] if not self._is_leaf(child)
+        )
+
+    def _blocks(self, path: str) -> list[str]:
+        return [
+            child
+            for child in self._children[path]
+            if not self._is_leaf(child)
+            and any(c.given and c.given.on_trunk and _transforms(c) for c in self._calls[child])
+        ]
+
+    def _has_one_resolution(self) -> bool:
+        """Whether nearly all transformations give maps or tokens of one resolution."""
+        steps: defaultdict[int, int] = defaultdict(int)
+        for call in self.trace.calls:
+            module = self._modules[call.module]
+            if call.given is None or not isinstance(module, LINEAR + CONVOLUTIONS):
+                continue
+            shape = call.given.shape
+            channels = shape[-1] if isinstance(module, LINEAR) else shape[1]
+            positions = math.prod(shape) / self.trace.num_images / channels
+            if positions > 1:
+                steps[round(math.log2(positions) / 2)] += 1
+        return not steps or max(steps.values()) >= ONE_RESOLUTION * sum(steps.values())
+
+    def _same_stage(self, one: tuple[Call, bool], following: tuple[Call, bool]) -> bool:
+        (first, first_is_block), (second, second_is_block) = one, following
+        if not (first_is_block and second_is_block and first.given and second.given):
+            return False
+        return abs(_level(first.given) - _level(second.given)) < 0.25
+
+    def _activated(self, call: Call) -> Call:
+        """The activation function's call that follows among a layer's siblings, or the call."""
+        parent = call.module.rpartition(".")[0]
+        following = sorted(
+            (
+                sibling
+                for path in self._children[parent]
+                for sibling in self._calls[path]
+                if sibling.order > call.order and sibling.given is not None
+            ),
+            key=lambda sibling: sibling.order,
+        )
+        for sibling in following:
+            module = self._modules[sibling.module]
+            if isinstance(module, ACTIVATIONS):
+                return sibling
+            if any(True for _ in module.children()) or isinstance(module, LINEAR + CONVOLUTIONS):
+                break
+        return call
+
+    def _is_leaf(self, path: str) -> bool:
+        return not any(self._was_called(child) for child in self._children[path])
+
+    def _was_called(self, path: str) -> bool:
+        return bool(self._calls[path]) or any(map(self._was_called, self._children[path]))
+
+    def _is_block(self, call: Call) -> bool:
+        return not self._is_leaf(call.module)
+
+
+def _transforms(call: Call) -> bool:
+    """Whether a module made of others does more than norm, activate and reshape."""
+    if call.taken is None or call.given is None:
+        return True
+    return call.given.depth > call.taken.depth or _level(call.given) != _level(call.taken)
+
+
+def _changes_shape(call: Call) -> bool:
+    return call.taken is None or call.given is None or call.taken.shape != call.given.shape
+
+
+def _is_pool(module: nn.Module) -> bool:
+    return "Pool" in type(module).__name__
+
+
+def _level(value: Value) -> float:
+    """Resolution of a map or of tokens in halvings: log2 of its side; 0 for a vector."""
+    shape = value.shape[1:]
+    if len(shape) == 3:
+        channels_last = shape[0] == shape[1] and shape[1] != shape[2]
+        positions = shape[0] * shape[1] if channels_last else shape[1] * shape[2]
+    else:
+        positions = shape[0] if len(shape) == 2 else 1
+    return math.log2(max(1, positions)) / 2
