@@ -1,5 +1,6 @@
-"""Networks: the families that idsweep brings, and the layers of any network."""
+"""Networks: the families that idsweep brings, those of libraries, and the layers of any."""
 
 from sweep.models.families import FAMILIES, Family
+from sweep.models.names import model_label, models_catalog
 
-__all__ = ["FAMILIES", "Family"]
+__all__ = ["FAMILIES", "Family", "model_label", "models_catalog"]

@@ -1,0 +1,262 @@
+"""Networks of Hugging Face: image classifiers that transformers knows, without remote code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from sweep.errors import UserError
+from sweep.models.fetching import SAFETENSORS, TORCH_BIN, cached_hub_file, hub_file
+from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from sweep.models.weights import is_file_name
+
+if TYPE_CHECKING:
+    from sweep.config import ModelConfig
+
+PRETRAINED = "pretrained"
+CONFIG = "config.json"
+PROCESSOR = "preprocessor_config.json"
+INDEX = "model.safetensors.index.json"
+# ConvNeXt's processor squashes instead of cropping from here on.
+CONVNEXT_SQUASH = 384
+
+
+def names() -> list[str]:
+    """Model types with an image classifier, for untrained networks of default size."""
+    _require()
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+    )
+
+    return sorted(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
+
+
+def check_name(name: str) -> None:
+    """Raises UserError unless `name` is a model type, a local folder, or like a hub id."""
+    types = names()
+    if name not in types and "/" not in name and not (Path(name) / CONFIG).is_file():
+        from difflib import get_close_matches
+
+        close = ", ".join(f"hf/{match}" for match in get_close_matches(name, types, 3))
+        raise UserError(
+            f"hf/{name} is no model type with an image classifier"
+            + (f" (close: {close})" if close else "")
+            + f", no folder with {CONFIG}, and no hub id such as hf/microsoft/resnet-50"
+        )
+
+
+def check_weights(name: str, weights: str) -> None:
+    """Raises UserError unless `weights` is a file, or "pretrained" of a hub id or folder."""
+    if is_file_name(weights):
+        return
+    if weights != PRETRAINED:
+        raise UserError(f"hf/{name} takes the weights `pretrained` or a file, but got {weights!r}")
+    if _is_type(name):
+        raise UserError(
+            f"hf/{name} is a model type, which has no weights: name a hub id or a folder instead"
+        )
+
+
+def preprocessing(config: ModelConfig) -> Preprocessing:
+    """That of the image processor: of the hub id or folder, else the type's own default."""
+    _require()
+    from transformers import AutoImageProcessor
+    from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
+
+    name, own = _name(config), _config(config)
+    folder = None if _is_type(name) else _folder(config)
+    processor: Any = None
+    with _quiet():
+        try:
+            if folder is not None and (folder / PROCESSOR).is_file():
+                processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+            else:
+                kinds = IMAGE_PROCESSOR_MAPPING[type(own)]
+                kind: Any = kinds.get("torchvision") if isinstance(kinds, dict) else kinds[-1]
+                processor = kind()
+        except (KeyError, ImportError, OSError, ValueError, AttributeError, TypeError):
+            processor = None
+    if processor is None:
+        side = getattr(own, "image_size", 224)
+        size = tuple(side) if isinstance(side, list | tuple) else (side, side)
+        return Preprocessing(size, size[0], "bilinear", 3, IMAGENET_MEAN, IMAGENET_STD)
+    return _translated(processor)
+
+
+def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
+    """The network at initialization, for images of (C, H, W)."""
+    _require()
+    from transformers import AutoModelForImageClassification
+
+    own = _config(config)
+    own.num_labels = num_classes
+    _set_size(own, image_shape)
+    try:
+        with _quiet():
+            network: nn.Module = AutoModelForImageClassification.from_config(
+                own, trust_remote_code=False
+            )
+    except Exception as error:
+        raise _unusable(config, error) from error
+    return network
+
+
+def load(
+    config: ModelConfig,
+    weights: str,  # noqa: ARG001 - "pretrained" is the only name
+    num_classes: int,
+    image_shape: tuple[int, int, int],
+    keep_head: bool,
+) -> tuple[nn.Module, int]:
+    """The network with its published weights, and its number of classes."""
+    _require()
+    from transformers import AutoModelForImageClassification
+
+    folder, own = _weights_folder(config), _config(config)
+    if not keep_head:
+        own.num_labels = num_classes
+    _set_size(own, image_shape)
+    try:
+        with _quiet():
+            network = AutoModelForImageClassification.from_pretrained(
+                folder,
+                config=own,
+                local_files_only=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=not keep_head,
+            )
+    except Exception as error:
+        raise _unusable(config, error) from error
+    return network, int(own.num_labels)
+
+
+def _config(config: ModelConfig) -> Any:
+    _require()
+    from transformers import AutoConfig
+
+    name = _name(config)
+    try:
+        if _is_type(name):
+            return AutoConfig.for_model(name)
+        return AutoConfig.from_pretrained(
+            _folder(config), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise _unusable(config, error) from error
+
+
+def _folder(config: ModelConfig) -> Path:
+    """The local folder, or the hub id's snapshot in the cache; its config fetched if need be."""
+    name = _name(config)
+    if (Path(name) / CONFIG).is_file():
+        return Path(name)
+    return hub_file(name, [CONFIG], config.name).parent
+
+
+def _weights_folder(config: ModelConfig) -> Path:
+    """The same, with the weights in it."""
+    folder = _folder(config)
+    files = (SAFETENSORS, INDEX, TORCH_BIN)
+    if any((folder / name).is_file() for name in files):
+        return folder
+    name = _name(config)
+    if (Path(name) / CONFIG).is_file():
+        raise UserError(f"{config.name}: the folder holds none of {', '.join(files)}")
+    if cached_hub_file(name, [PROCESSOR]) is None:
+        # A few have none: then the type's own is taken.
+        with suppress(UserError):
+            hub_file(name, [PROCESSOR], config.name)
+    found = hub_file(name, files, config.name)
+    if found.name == INDEX:
+        import json
+
+        for part in sorted(set(json.loads(found.read_text())["weight_map"].values())):
+            hub_file(name, [part], config.name)
+    return found.parent
+
+
+def _translated(processor: Any) -> Preprocessing:
+    """An image processor of transformers in our terms: resize, crop, rescale, normalize."""
+    size, crop = dict(processor.size or {}), dict(getattr(processor, "crop_size", None) or {})
+    sides: Any = (size.get("height"), size.get("width"))
+    shorter = size.get("shortest_edge")
+    share = getattr(processor, "crop_pct", None)
+    resize: int | tuple[int, int] | None = None
+    final: Any = None
+    if getattr(processor, "do_resize", False):
+        if shorter and share:
+            final = (shorter, shorter)
+            resize = int(shorter / share) if shorter < CONVNEXT_SQUASH else final
+        elif shorter:
+            resize, final = shorter, (shorter, shorter)
+        elif None not in sides:
+            resize = final = sides
+    if getattr(processor, "do_center_crop", False) and crop.get("height"):
+        final = (crop["height"], crop["width"])
+    scale = 255 * processor.rescale_factor if getattr(processor, "do_rescale", False) else 255.0
+    normalized = getattr(processor, "do_normalize", False)
+    mean = processor.image_mean if normalized else (0.0, 0.0, 0.0)
+    std = processor.image_std if normalized else (1.0, 1.0, 1.0)
+    from PIL.Image import Resampling
+
+    return Preprocessing(
+        final or (224, 224),
+        resize if final else 256,
+        Resampling(int(processor.resample)).name.lower(),
+        3,
+        tuple(value / scale for value in mean),
+        tuple(value / scale for value in std),
+        floored=True,
+    )
+
+
+def _set_size(own: Any, image_shape: tuple[int, int, int]) -> None:
+    """Networks built for images of one size say it in their configuration."""
+    if hasattr(own, "image_size"):
+        _, height, width = image_shape
+        pair = isinstance(own.image_size, list | tuple) or height != width
+        own.image_size = [height, width] if pair else height
+
+
+def _is_type(name: str) -> bool:
+    return not (Path(name) / CONFIG).is_file() and name in names()
+
+
+def _name(config: ModelConfig) -> str:
+    return config.name.partition("/")[2]
+
+
+def _unusable(config: ModelConfig, error: BaseException) -> UserError:
+    reason = " ".join(str(error).split())[:200]
+    return UserError(f"{config.name} can't be used as an image classifier: {reason}")
+
+
+def _require() -> None:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "model.name hf/... needs transformers, which isn't installed: pip install 'idsweep[hf]'"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the reports and progress bars that transformers writes while loading."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,156 @@
+"""Weights from files into networks: read without unpickling, and matched name by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sweep.errors import UserError
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+NESTS = ("state_dict", "model", "model_state_dict", "weights")
+# What wrappers put before every name: data parallelism, compilation, our own checkpoints.
+PREFIXES = ("module.", "_orig_mod.", "network.", "model.")
+State = dict[str, torch.Tensor]
+
+
+def is_file_name(weights: str) -> bool:
+    """Whether a setting names a file, by its suffix."""
+    return weights.endswith(SUFFIXES)
+
+
+def read_state(path: Path) -> State:
+    """The tensors of a weights file by name, on the CPU.
+
+    A safetensors file, or a torch file read with `weights_only`, which runs no code; the
+    tensors may lie under "state_dict" or "model". Raises UserError that says what is wrong
+    with the file.
+    """
+    if not path.is_file():
+        raise UserError(f"model.weights: there is no file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found: object = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        hint = "; only tensors are read" if "weights_only" in reason.lower() else ""
+        raise UserError(
+            f"model.weights: {path} is no whole weights file ({reason}){hint}"
+        ) from error
+    for nest in NESTS:
+        if isinstance(found, dict) and isinstance(found.get(nest), Mapping):
+            found = dict(found[nest])
+            break
+    if not isinstance(found, dict) or not found:
+        raise UserError(f"model.weights: {path} holds a {type(found).__name__}, no named tensors")
+    state = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    if not state:
+        names = ", ".join(str(name) for name in list(found)[:3])
+        raise UserError(f"model.weights: {path} holds no tensors by name, but {names}")
+    return state
+
+
+def with_weights(
+    build: Callable[[int], nn.Module],
+    state: State,
+    num_classes: int,
+    keep_head: bool,
+    origin: str,
+) -> tuple[nn.Module, int]:
+    """The network that `build(number of classes)` gives, with weights; and how many classes.
+
+    keep_head: as many classes as the weights have; else `num_classes`, with a head drawn
+        anew where the weights have another number.
+    origin: where the weights come from, for messages.
+
+    Raises UserError with counts and the first names that don't match.
+    """
+    network = build(num_classes)
+    state = _unprefixed(state, network.state_dict())
+    expected = network.state_dict()
+    head, found = _head(expected, state, num_classes)
+    if head and keep_head:
+        return with_weights(build, state, found, keep_head=True, origin=origin)
+    kept = {name: tensor for name, tensor in state.items() if name not in head}
+    _check_match(expected, kept, head, origin)
+    network.load_state_dict(kept, strict=False)
+    return network, num_classes
+
+
+def _unprefixed(state: State, expected: Mapping[str, torch.Tensor]) -> State:
+    """Names without what a wrapper put before all of them."""
+    while not any(name in expected for name in state):
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)
+        if prefix is None:
+            break
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def _head(
+    expected: Mapping[str, torch.Tensor], state: State, num_classes: int
+) -> tuple[set[str], int]:
+    """Names of the tensors that are right but for the number of classes, and that number.
+
+    A tensor belongs to the head if it differs along one axis alone, there has as many
+    entries as the network has classes, and all such tensors agree on another number.
+    """
+    head: dict[str, int] = {}
+    for name, tensor in state.items():
+        ours = tuple(expected[name].shape) if name in expected else None
+        theirs = tuple(tensor.shape)
+        if ours is None or ours == theirs:
+            continue
+        differ = [
+            i for i, side in enumerate(ours) if len(ours) == len(theirs) and side != theirs[i]
+        ]
+        if len(differ) != 1 or ours[differ[0]] != num_classes:
+            return set(), num_classes
+        head[name] = theirs[differ[0]]
+    numbers = set(head.values())
+    return (set(head), numbers.pop()) if len(numbers) == 1 else (set(), num_classes)
+
+
+def _check_match(
+    expected: Mapping[str, torch.Tensor], state: State, head: set[str], origin: str
+) -> None:
+    missing = [name for name in expected if name not in state and name not in head]
+    unexpected = [name for name in state if name not in expected]
+    # Old files lack BatchNorm's counter of batches, which no output depends on.
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    shapes = [
+        f"{name} is {_shape(tensor)} in the file and {_shape(expected[name])} in the network"
+        for name, tensor in state.items()
+        if name in expected and tensor.shape != expected[name].shape
+    ]
+    problems = []
+    if missing:
+        problems.append(
+            f"{len(missing)} of {len(expected)} tensors are missing "
+            f"({_first(f'{name} {_shape(expected[name])}' for name in missing)})"
+        )
+    if unexpected:
+        problems.append(
+            f"{len(unexpected)} are unexpected "
+            f"({_first(f'{name} {_shape(state[name])}' for name in unexpected)})"
+        )
+    if shapes:
+        problems.append(f"{len(shapes)} have another shape ({_first(shapes)})")
+    if problems:
+        raise UserError(f"model.weights: {origin} doesn't fit the network: {', '.join(problems)}")
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(str(side) for side in tensor.shape) or "scalar"
+
+
+def _first(lines: Iterable[str], count: int = 2) -> str:
+    texts = list(lines)
+    return "; ".join(texts[:count]) + ("; ..." if len(texts) > count else "")
