@@ -1,21 +1,98 @@
-"""The section `data`: the images, and how they are split."""
+"""The section `data`: the images, which of them, and how they are split."""
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+import os
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, Seed, known_name
 from sweep.data import DATASETS
 
+Choose = Literal["all", "balanced", "per_class", "first", "random"]
+NEEDS_NUMBER = ("first", "random")
+
+
+class StorageOptions(Section):
+    """How a bucket is reached. Credentials come from the environment alone."""
+
+    endpoint_override: str | None = Field(
+        default=None,
+        description="the server of s3://, such as http://HOST:PORT; null: AWS_ENDPOINT_URL, "
+        "else Amazon's",
+    )
+    region: str | None = Field(
+        default=None, description="the bucket's region; null: AWS_REGION, else found out"
+    )
+    anonymous: bool = Field(default=False, description="ask without credentials")
+
 
 class DataConfig(Section):
-    """The images, and how they are split."""
+    """The images, which of them, and how they are split."""
 
     name: str = Field(default="digits", description="a data set: see `idsweep list datasets`")
-    test_fraction: float = Field(
-        default=0.25, gt=0, lt=1, description="share of each class held out for testing"
+    path: str | None = Field(
+        default=None,
+        description="the folder of the data set's files, or for arrow and parquet also a file, "
+        "s3://... or gs://...; null for embedded sets",
     )
-    seed: Seed = Field(default=0, description="seed of the split")
+    image_column: str = Field(
+        default="image", min_length=1, description="the column of images (hf, arrow, parquet)"
+    )
+    label_column: str = Field(
+        default="label", min_length=1, description="the column of labels (hf, arrow, parquet)"
+    )
+    image_shape: tuple[int, int, int] | None = Field(
+        default=None,
+        description="channels, height and width of images stored as flat lists of pixels; "
+        "null: the files say it",
+    )
+    storage_options: StorageOptions = StorageOptions()
+    test_fraction: float = Field(
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="share of each class held out for testing, where the data set has no test "
+        "split of its own",
+    )
+    seed: Seed = Field(default=0, description="seed of the split and of `choose`")
+    classes: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="keep only these classes; they keep their index among all classes",
+    )
+    choose: Choose = Field(
+        default="all",
+        description="which images of train, and likewise of test: all; first: the first "
+        "num_images; random: num_images drawn; balanced: equally many of each class, as many as "
+        "num_images and the rarest class allow; per_class: images_per_class drawn of each class, "
+        "or all of a rarer one",
+    )
+    num_images: int | None = Field(
+        default=None, ge=1, description="for first, random and balanced: images of each split"
+    )
+    images_per_class: int | None = Field(
+        default=None, ge=1, description="for per_class: images of each class in each split"
+    )
+    max_bad_images: int = Field(
+        default=0,
+        ge=0,
+        description="images that may be corrupt or without a valid label; so many are left out, "
+        "more are an error",
+    )
+    max_duplicates: int | None = Field(
+        default=None,
+        ge=0,
+        description="images that may equal an earlier one to the bit; null: any number. They are "
+        "counted and named, and stay in",
+    )
+    allow_empty_classes: bool = Field(
+        default=True,
+        description="whether a class may have no image in a split (a part of a large set often "
+        "has such); they are counted and named",
+    )
     partition_rows: int = Field(
         default=1024, ge=1, description="images in one Arrow partition; changes no result"
     )
@@ -24,3 +101,66 @@ class DataConfig(Section):
     @classmethod
     def _known(cls, name: str) -> str:
         return known_name("data set", name, DATASETS)
+
+    @field_validator("path")
+    @classmethod
+    def _found_again(cls, path: str | None, info: ValidationInfo) -> str | None:
+        """A local path is kept whole: the sweep may be looked at from another folder."""
+        name = info.data.get("name")
+        if name is None:  # unknown, and said so already
+            return path
+        data = DATASETS[name]
+        if not path:
+            if data.files:
+                raise PydanticCustomError(
+                    "needs_path",
+                    "{name} needs a path: {files}",
+                    {"name": name, "files": data.files},
+                )
+            return None
+        if not data.files:
+            raise PydanticCustomError(
+                "no_path", "{name} is embedded: leave the path out", {"name": name}
+            )
+        if "://" in path:
+            if not data.remote:
+                raise PydanticCustomError(
+                    "local_path",
+                    "{name} is read from local files: copy them, or put them into parquet",
+                    {"name": name},
+                )
+            return path
+        return os.path.abspath(os.path.expanduser(path))
+
+    @field_validator("image_shape")
+    @classmethod
+    def _is_image(cls, shape: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+        if shape is not None and (shape[0] not in (1, 3) or min(shape) < 1):
+            raise PydanticCustomError("shape", "must be 1 or 3 channels, height, width")
+        return shape
+
+    @field_validator("num_images")
+    @classmethod
+    def _number_for_choice(cls, number: int | None, info: ValidationInfo) -> int | None:
+        choose = info.data.get("choose")
+        if number is None and choose in NEEDS_NUMBER:
+            raise PydanticCustomError("needed", "choose: {choose} needs it", {"choose": choose})
+        if number is not None and choose in ("all", "per_class"):
+            raise PydanticCustomError(
+                "unused",
+                "choose: {choose} takes none; say first, random or balanced",
+                {"choose": choose},
+            )
+        return number
+
+    @field_validator("images_per_class")
+    @classmethod
+    def _number_per_class(cls, number: int | None, info: ValidationInfo) -> int | None:
+        choose = info.data.get("choose")
+        if (number is None) == (choose == "per_class"):
+            raise PydanticCustomError(
+                "per_class",
+                "goes with choose: per_class, and choose is {choose}",
+                {"choose": choose},
+            )
+        return number

@@ -1,5 +1,5 @@
 """Data sets and their sealed Arrow partitions."""
 
-from sweep.data.catalog import DATASETS, DataSet, LabelledImages
+from sweep.data.catalog import DATASETS, DataSet, open_source
 
-__all__ = ["DATASETS", "DataSet", "LabelledImages"]
+__all__ = ["DATASETS", "DataSet", "open_source"]

@@ -1,50 +1,105 @@
-"""The data sets that a sweep file can name.
-
-Legend: N images, C channels, H height, W width.
-"""
+"""The data sets that a sweep file can name: what each is, what to put where, who reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images with one label each.
-
-    images: (N, C, H, W) uint8. labels: (N,) int64 in [0, num_classes).
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    num_classes: int
+if TYPE_CHECKING:
+    from sweep.config import DataConfig
+    from sweep.data.source import Source
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set by name: what it is, and how to get it."""
+    """A data set by name.
+
+    files: what `data.path` must hold and how to get it; "" if the set needs no path.
+    opener: "module:function" below sweep.data, taking a DataConfig and giving a Source.
+    remote: whether `data.path` may be s3://... or gs://...
+    """
 
     summary: str
-    load: Callable[[], LabelledImages]
-
-
-def load_digits() -> LabelledImages:
-    """1,797 handwritten digits, 1 x 8 x 8, 10 classes, shipped with scikit-learn.
-
-    Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, 1998,
-    doi:10.24432/C50P49. The 17 grey levels are spread over 0 to 255.
-    """
-    from sklearn.datasets import load_digits as load
-
-    digits = load()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    return LabelledImages(images[:, None], digits.target.astype(np.int64), 10)
+    files: str
+    opener: str
+    remote: bool = False
 
 
 DATASETS: dict[str, DataSet] = {
-    "digits": DataSet("1,797 handwritten digits, 8 x 8 grey, 10 classes (embedded)", load_digits),
+    "digits": DataSet(
+        "1,797 handwritten digits, 8 x 8 grey, 10 classes (embedded)", "", "arrays:open_digits"
+    ),
+    "mnist": DataSet(
+        "70,000 handwritten digits, 28 x 28 grey, 10 classes",
+        "the four idx files of MNIST (train-images-idx3-ubyte, ...; .gz or not), as "
+        "torchvision.datasets.MNIST(FOLDER, download=True) leaves them",
+        "arrays:open_mnist",
+    ),
+    "fashion_mnist": DataSet(
+        "70,000 pieces of clothing, 28 x 28 grey, 10 classes",
+        "the four idx files of Fashion-MNIST (train-images-idx3-ubyte, ...; .gz or not), as "
+        "torchvision.datasets.FashionMNIST(FOLDER, download=True) leaves them",
+        "arrays:open_mnist",
+    ),
+    "cifar10": DataSet(
+        "60,000 photographs, 32 x 32 color, 10 classes",
+        "cifar-10-binary.tar.gz unpacked (the *binary* version), from "
+        "https://www.cs.toronto.edu/~kriz/cifar.html",
+        "arrays:open_cifar",
+    ),
+    "cifar100": DataSet(
+        "60,000 photographs, 32 x 32 color, 100 classes (fine labels)",
+        "cifar-100-binary.tar.gz unpacked (the *binary* version), from "
+        "https://www.cs.toronto.edu/~kriz/cifar.html",
+        "arrays:open_cifar",
+    ),
+    "svhn": DataSet(
+        "99,289 house-number digits, 32 x 32 color, 10 classes",
+        "train_32x32.mat and test_32x32.mat (format 2, cropped digits), from "
+        "http://ufldl.stanford.edu/housenumbers/",
+        "arrays:open_svhn",
+    ),
+    "imagenet": DataSet(
+        "ImageNet (ILSVRC 2012), 1.3 million photographs, 1,000 classes; or a part of it",
+        "folders train/WNID/*.JPEG and val/WNID/*.JPEG (or one of the two), made of the "
+        "archives that https://image-net.org gives after registration",
+        "folders:open_imagenet",
+    ),
+    "image_folder": DataSet(
+        "your own images, a folder a class",
+        "CLASS/*.jpg (or .png, ...), or train/CLASS/*.jpg and test/CLASS/*.jpg (or val)",
+        "folders:open_image_folder",
+    ),
+    "hf": DataSet(
+        "a Hugging Face data set saved to disk",
+        "what save_to_disk(FOLDER) of a datasets.Dataset or DatasetDict wrote, with columns "
+        "data.image_column and data.label_column",
+        "tables:open_tables",
+    ),
+    "arrow": DataSet(
+        "Arrow IPC files (.arrow, .feather): one, or a folder; local, s3:// or gs://",
+        "an .arrow or .feather file or a folder of them (train-*.arrow and test-*.arrow, or "
+        "folders train and test, are splits), with columns data.image_column and "
+        "data.label_column",
+        "tables:open_tables",
+        remote=True,
+    ),
+    "parquet": DataSet(
+        "Parquet files: one, or a folder; local, s3:// or gs://",
+        "a .parquet file or a folder of them (train-*.parquet and test-*.parquet, or folders "
+        "train and test, are splits), with columns data.image_column and data.label_column",
+        "tables:open_tables",
+        remote=True,
+    ),
 }
+
+
+def open_source(config: DataConfig) -> Source:
+    """The data set that a sweep file names.
+
+    Raises UserError if its files aren't there or can't be read.
+    """
+    module, _, function = DATASETS[config.name].opener.partition(":")
+    found: Source = getattr(importlib.import_module(f"sweep.data.{module}"), function)(config)
+    return found

@@ -1,148 +1,169 @@
 """A data set as sealed Arrow IPC partitions, read through memory maps.
 
-Legend: N images, C channels, H height, W width.
+Legend: N images, R rows asked for, C channels, H height, W width.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from sweep.data.catalog import DATASETS, LabelledImages
-from sweep.errors import UserError
+from sweep.data.partitionfile import pixels_of_batch, read_partition
 from sweep.paths import Storage
-from sweep.sealing import content_key, is_sealed, read_manifest, seal
+from sweep.sealing import content_key, is_sealed, read_manifest
 
 if TYPE_CHECKING:
     from sweep.config import DataConfig
 
-SPLITS = ("train", "test")
-MIN_IMAGES = 20
+NOTE_SECONDS = 10.0
 
 
-def prepare_data(config: DataConfig, storage: Storage) -> ImageData:
-    """Write the data set's partitions unless they are sealed already; returns them."""
-    folder = storage.data(content_key(config.model_dump()))
+class Notes(Protocol):
+    """Where progress is written; every sweep.progress.Progress is one."""
+
+    def note(self, text: str) -> None:
+        """A line."""
+
+
+def prepare_data(
+    config: DataConfig,
+    storage: Storage,
+    progress: Notes | None = None,
+    note_seconds: float = NOTE_SECONDS,
+) -> ImageData:
+    """Write the data set's partitions unless they are sealed already; returns them.
+
+    progress: is told every `note_seconds` how far it is.
+
+    Raises UserError if files lack or can't be read, or have more problems than the user
+    allows; then nothing is kept.
+    """
+    folder = data_folder(config, storage)
     if not is_sealed(folder):
-        source = DATASETS[config.name].load()
-        parts = split_by_class(source.labels, config.test_fraction, config.seed)
-        for split, ids in parts.items():
-            if len(ids) < MIN_IMAGES:
-                raise UserError(
-                    f"data.test_fraction: {config.test_fraction} leaves {len(ids)} of "
-                    f"{len(source.labels)} images to {split}, which needs {MIN_IMAGES}"
-                )
-        train_images = source.images[parts["train"]]
-        with seal(
-            folder,
-            config=config.model_dump(),
-            digest=_digest(source, parts),
-            image_shape=list(source.images.shape[1:]),
-            num_classes=source.num_classes,
-            counts={split: len(ids) for split, ids in parts.items()},
-            mean=(train_images.mean(axis=(0, 2, 3)) / 255).tolist(),
-            std=(train_images.std(axis=(0, 2, 3)) / 255).tolist(),
-        ) as temporary:
-            for split, ids in parts.items():
-                for number, start in enumerate(range(0, len(ids), config.partition_rows)):
-                    chunk = ids[start : start + config.partition_rows]
-                    path = temporary / f"{split}-{number:06d}.arrow"
-                    _write_partition(path, source, chunk)
+        from sweep.data.preparing import write_data_set
+
+        write_data_set(config, folder, progress.note if progress else lambda _: None, note_seconds)
     return ImageData(folder)
 
 
 def prepared_data(config: DataConfig, storage: Storage) -> ImageData | None:
     """The data set's partitions if they are sealed, else None."""
-    folder = storage.data(content_key(config.model_dump()))
+    folder = data_folder(config, storage)
     return ImageData(folder) if is_sealed(folder) else None
 
 
-def split_by_class(
-    labels: NDArray[np.int64], test_fraction: float, seed: int
-) -> dict[str, NDArray[np.int64]]:
-    """Ids of the train and test images, each ascending; every class gives its share."""
-    rng = np.random.default_rng(seed)
-    test: list[NDArray[np.int64]] = []
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        test.append(members[: round(test_fraction * len(members))])
-    test_ids = np.sort(np.concatenate(test))
-    train_ids = np.setdiff1d(np.arange(len(labels)), test_ids)
-    return {"train": train_ids, "test": test_ids}
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split in memory-mapped arrays, in the order of the partitions.
-
-    images: (N, C, H, W) uint8. labels: (N,) int64. ids: (N,) int64, places in the source.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    ids: NDArray[np.int64]
+def data_folder(config: DataConfig, storage: Storage) -> Path:
+    """Where the data set is sealed, now or once it is prepared."""
+    return storage.data(content_key(config.model_dump()))
 
 
 class ImageData:
     """A sealed data set.
 
-    digest: of images, labels and split. mean, std: per channel of the training images
-    scaled to [0, 1].
+    digest: of images, labels and split. format: "tensor" for pixels of one shape, else
+    "encoded" files as they were. image_shape: (C, H, W); None for encoded. class_names: by
+    label, of all classes, also those without images here. counts: images by split.
+    class_counts: the same by class. sizes: "least" and "most", each (H, W). mean, std: per
+    channel of the training images scaled to [0, 1]. problems: what preparing found, as
+    sweep.data.problems names it.
     """
 
     def __init__(self, folder: Path) -> None:
-        manifest: dict[str, Any] = read_manifest(folder)
+        manifest = read_manifest(folder)
+        data: dict[str, Any] = manifest["data"]
         self.folder = folder
-        self.digest: str = manifest["digest"]
         self.name: str = manifest["config"]["name"]
-        self.image_shape: tuple[int, int, int] = tuple(manifest["image_shape"])
-        self.num_classes: int = manifest["num_classes"]
-        self.counts: dict[str, int] = manifest["counts"]
-        self.mean: list[float] = manifest["mean"]
-        self.std: list[float] = manifest["std"]
+        self.digest: str = data["digest"]
+        self.format: Literal["tensor", "encoded"] = data["format"]
+        shape = data["image_shape"]
+        self.image_shape: tuple[int, int, int] | None = tuple(shape) if shape else None
+        self.num_classes: int = data["num_classes"]
+        self.class_names: list[str] = data["class_names"]
+        self.counts: dict[str, int] = data["counts"]
+        self.class_counts: dict[str, list[int]] = data["class_counts"]
+        self.sizes: dict[str, list[int]] = data["sizes"]
+        self.mean: list[float] = data["mean"]
+        self.std: list[float] = data["std"]
+        self.problems: dict[str, Any] = data["problems"]
+        self.file_bytes: dict[str, int] = {
+            name: facts["bytes"] for name, facts in manifest["files"].items()
+        }
 
     def split(self, name: str) -> Split:
-        """All partitions of a split; one partition is read without a copy."""
-        partitions = [self._read(path) for path in sorted(self.folder.glob(f"{name}-*.arrow"))]
-        if len(partitions) == 1:
-            return partitions[0]
-        return Split(
-            np.concatenate([part.images for part in partitions]),
-            np.concatenate([part.labels for part in partitions]),
-            np.concatenate([part.ids for part in partitions]),
-        )
-
-    def _read(self, path: Path) -> Split:
-        with pa.memory_map(str(path)) as source:
-            batch = pa.ipc.open_file(source).get_batch(0)
-        pixels = batch.column("image").flatten().to_numpy(zero_copy_only=True)
-        return Split(
-            pixels.reshape(batch.num_rows, *self.image_shape),
-            batch.column("label").to_numpy(zero_copy_only=True),
-            batch.column("id").to_numpy(zero_copy_only=True),
-        )
+        """All partitions of a split, "train" or "test"; opened, not read."""
+        files = sorted(file for file in self.file_bytes if file.startswith(f"{name}-"))
+        return Split([read_partition(self.folder / file) for file in files], self.image_shape)
 
 
-def _write_partition(path: Path, source: LabelledImages, ids: NDArray[np.int64]) -> None:
-    """One uncompressed record batch: what a memory map reads without a copy."""
-    # The shape lives in the manifest: a plain fixed-size list of bytes can't permute axes.
-    flat = np.ascontiguousarray(source.images[ids].reshape(len(ids), -1))
-    image = pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1])
-    batch = pa.record_batch(
-        {"id": pa.array(ids), "label": pa.array(source.labels[ids]), "image": image}
-    )
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
+class Split:
+    """One split, memory-mapped, in the order of the partitions.
+
+    labels: (N,) int64. ids: (N,) int64, places in the source (test after train).
+    """
+
+    def __init__(self, batches: list[Any], image_shape: tuple[int, int, int] | None) -> None:
+        self._batches = batches
+        self._shape = image_shape
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        return _joined([_numbers(batch, "label") for batch in self._batches])
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        return _joined([_numbers(batch, "id") for batch in self._batches])
+
+    @cached_property
+    def images(self) -> NDArray[np.uint8]:
+        """(N, C, H, W), read-only where one partition is read without a copy.
+
+        Raises TypeError for an encoded set: its images have no shape in common.
+        """
+        return _joined(self._pixels)
+
+    def stored(self, rows: NDArray[np.int64] | slice) -> NDArray[np.uint8] | list[bytes]:
+        """Images as they are kept, in the order of rows: (R, C, H, W) uint8, or encoded files.
+
+        Reads from the disk only what is asked for. Raises IndexError for a row beyond N.
+        """
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        rows = np.asarray(rows, np.int64)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)} images")
+        parts = np.searchsorted(self._starts, rows, side="right") - 1
+        if self._shape is None:
+            columns = [batch.column("image") for batch in self._batches]
+            return [
+                columns[part][int(row - self._starts[part])].as_py()
+                for part, row in zip(parts, rows, strict=True)
+            ]
+        found = np.empty((len(rows), *self._shape), np.uint8)
+        for part in np.unique(parts):
+            here = parts == part
+            found[here] = self._pixels[part][rows[here] - self._starts[part]]
+        return found
+
+    @cached_property
+    def _pixels(self) -> list[NDArray[np.uint8]]:
+        if self._shape is None:
+            raise TypeError("an encoded data set has no array of images: use stored(rows)")
+        return [pixels_of_batch(batch, self._shape) for batch in self._batches]
 
 
-def _digest(source: LabelledImages, parts: dict[str, NDArray[np.int64]]) -> str:
-    digest = hashlib.sha256(repr((source.images.shape, source.num_classes)).encode())
-    for array in (source.images, source.labels, *(parts[split] for split in SPLITS)):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+def _numbers(batch: Any, column: str) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = batch.column(column).to_numpy(zero_copy_only=True)
+    return numbers
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """One part as it is; several are copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

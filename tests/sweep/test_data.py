@@ -5,26 +5,27 @@ import pyarrow as pa
 import pytest
 
 from sweep.config import DataConfig
-from sweep.data.catalog import DATASETS
-from sweep.data.partitions import prepare_data, prepared_data, split_by_class
+from sweep.data import open_source
+from sweep.data.choice import split_by_class
+from sweep.data.partitions import prepare_data, prepared_data
 from sweep.errors import UserError
 from sweep.sealing import is_sealed
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_partitions_hold_the_source(name, storage):
-    source = DATASETS[name].load()
-    data = prepare_data(DataConfig(name=name, partition_rows=500), storage)
+def test_partitions_hold_the_source(storage):
+    config = DataConfig(partition_rows=500)
+    source = open_source(config).splits["all"]
+    data = prepare_data(config, storage)
     assert is_sealed(data.folder)
     seen = []
     for split_name in ("train", "test"):
         split = data.split(split_name)
         assert len(split.ids) == data.counts[split_name]
-        np.testing.assert_array_equal(split.images, source.images[split.ids])
+        np.testing.assert_array_equal(split.images, source.pixels[split.ids])
         np.testing.assert_array_equal(split.labels, source.labels[split.ids])
         seen += split.ids.tolist()
     assert sorted(seen) == list(range(len(source.labels)))
-    train = source.images[data.split("train").ids] / 255
+    train = source.pixels[data.split("train").ids] / 255
     np.testing.assert_allclose(data.mean, train.mean(axis=(0, 2, 3)))
     np.testing.assert_allclose(data.std, train.std(axis=(0, 2, 3)))
 
