@@ -24,9 +24,10 @@ from estimators.candidates import Block, TooManyCandidatesError
 from estimators.duplicates import distinct_points, expand
 from estimators.errors import EstimationError
 from estimators.exact import measure_pairs, nearest_by_force, nearest_in_double
+from estimators.gram import MAX_KEPT_POINTS, gram_of, kept_gram
 from estimators.points import Points
 from estimators.products import exact_products, fastest_precision
-from estimators.screening import find_candidates
+from estimators.screening import find_candidates, find_candidates_in
 from estimators.table import Neighbors, PartialNeighbors
 
 Precision = Literal["auto", "bfloat16", "float32", "float64"]
@@ -34,6 +35,9 @@ Device = torch.device | str | None
 # Below this, or for more neighbors, low precision saves nothing.
 MIN_SCREENED = 256
 MAX_SCREENED_NEIGHBORS = 128
+# Few points of so many numbers aren't copied, neither in low precision nor in float64.
+WIDE_NUMBERS = 1 << 26
+WIDE_NUMBERS_IN_DOUBLE = 1 << 24
 
 __all__ = [
     "Device",
@@ -82,11 +86,16 @@ def nearest_neighbors(
         raise EstimationError(f"points must have at least 1 unit, but {num_points} have none")
     everyone = (0, num_points)
     with exact_products():
-        found = _by_screening(source, k, precision, everyone, None)
+        if _is_wide(source, k, precision):
+            found = _by_gram(source, k, precision, most=4 * k + 16)
+        else:
+            found = _by_screening(source, k, precision, everyone, None)
         if found is None and num_points >= MIN_SCREENED:
             first, own = distinct_points(source)
             if len(first) < num_points:
                 return _nearest_with_copies(source, first, own, k, precision)
+        if found is None and _is_wide(source, k, "float64"):
+            found = _by_gram(source, k, "float64", most=num_points)
         table, used, num_redone = found or _by_double(source, k, [(everyone, everyone)])
         return table.compute(source, num_redone=num_redone, precision=used)
 
@@ -143,6 +152,33 @@ def nearest_to(
     with exact_products():
         found = nearest_by_force(points, some, (0, points.num_points), k)
         return _measured(points, k, *found).nearest(points)
+
+
+def _is_wide(source: Points, k: int, precision: Precision) -> bool:
+    """Whether the points' Gram matrix is the way to tell them apart."""
+    low = _low_precisions(precision, source.num_points, k, source)
+    if low == ["bfloat16", "float32"] and precision != "auto":
+        return False  # asked for
+    if source.gram is not None and precision == "auto":
+        return True
+    most = WIDE_NUMBERS if low else WIDE_NUMBERS_IN_DOUBLE
+    return (
+        source.num_points <= min(MAX_KEPT_POINTS, source.num_units)
+        and source.num_points * source.num_units > most
+    )
+
+
+def _by_gram(
+    source: Points, k: int, precision: Precision, most: float
+) -> tuple[PartialNeighbors, str, int] | None:
+    """The table by the points' Gram matrix, or None if that can't tell the points apart."""
+    gram = gram_of(source, torch.float64) if precision == "float64" else kept_gram(source)
+    try:
+        pairs = find_candidates_in(gram, k, most)
+    except TooManyCandidatesError:
+        return None
+    used = "float32" if gram.dtype == torch.float32 else "float64"
+    return _measured(source, k, pairs.rows, pairs.columns), used, 0
 
 
 def _by_screening(

@@ -11,13 +11,16 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from estimators.errors import EstimationError
+
+if TYPE_CHECKING:
+    from estimators.gram import Gram
 
 Block = ArrayLike | torch.Tensor
 # Numbers of one chunk while streaming: some megabytes.
@@ -67,12 +70,14 @@ class Points:
         self.device = _checked_device(device if device is not None else place)
         self._chosen: torch.Tensor | None = None
         self._statistics: tuple[torch.Tensor, float] | None = None
+        # What one pass over all units gave, for whoever asks next (`gram`).
+        self.gram: Gram | None = None
 
     def to(self, device: torch.device | str) -> Points:
         """The same points, their rows wanted on this device."""
         other = copy.copy(self)
         other.device = _checked_device(device)
-        other._statistics = None
+        other._statistics = other.gram = None
         return other
 
     def take(self, indices: NDArray[np.int64] | torch.Tensor) -> Points:
@@ -81,7 +86,7 @@ class Points:
         wanted = torch.as_tensor(indices, dtype=torch.int64)
         other._chosen = wanted if self._chosen is None else self._chosen[wanted]
         other.num_points = len(wanted)
-        other._statistics = None
+        other._statistics = other.gram = None
         return other
 
     def rows(self, start: int, stop: int) -> torch.Tensor:
@@ -101,21 +106,25 @@ class Points:
     def gather(self, indices: NDArray[np.int64] | torch.Tensor) -> torch.Tensor:
         """(..., D) tensor of the points with these indices, of any shape."""
         wanted = torch.as_tensor(indices, dtype=torch.int64)
-        flat = wanted.reshape(-1)
-        if self._chosen is not None:
-            flat = self._chosen[flat.to(self._chosen.device)]
-        if len(self._blocks) == 1:
-            block = self._block(0)
-            found = self._convert(block.index_select(0, flat.to(block.device)))
-        else:
-            found = torch.empty((len(flat), self.num_units), dtype=self.dtype, device=self.device)
-            owner = torch.bucketize(flat, torch.tensor(self._starts[1:]), right=True)
-            for number in sorted(set(owner.tolist())):
-                here = (owner == number).nonzero()[:, 0]
-                block = self._block(number)
-                local = (flat[here] - self._starts[number]).to(block.device)
-                found[here.to(found.device)] = self._convert(block.index_select(0, local))
+        found = self._gather(self._sources(wanted.reshape(-1)), slice(None))
         return found.reshape(*wanted.shape, self.num_units)
+
+    def columns(self, start: int, stop: int, out: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, stop - start) tensor, a copy: some units of every point.
+
+        out: where to, (N, at least as many) and reused by whoever reads one part after another.
+        """
+        units = slice(start, stop)
+        if self._chosen is not None:
+            return self._gather(self._chosen, units)
+        if out is None:
+            shape = self.num_points, stop - start
+            out = torch.empty(shape, dtype=self.dtype, device=self.device)
+        found = out[:, : stop - start]
+        for number, low in enumerate(self._starts[:-1]):
+            block = self._block(number)
+            found[low : low + len(block)] = block[:, units]
+        return found
 
     def chunks(self, rows: int | None = None) -> Iterator[tuple[slice, torch.Tensor]]:
         """The points in order, `rows` at a time; default: some megabytes at a time."""
@@ -130,6 +139,9 @@ class Points:
         Computed once. Raises EstimationError, with counts, if any value is NaN or infinite.
         """
         if self._statistics is not None:
+            return self._statistics
+        if self.gram is not None:
+            self._statistics = self.gram.mean.to(self.dtype), self.gram.reach
             return self._statistics
         total = torch.zeros(self.num_units, dtype=self.dtype, device=self.device)
         reach = 0.0
@@ -160,6 +172,29 @@ class Points:
             f"points must be finite, but {bad_values} values in {bad_points} of "
             f"{self.num_points} points are NaN or infinite: drop or mend them"
         )
+
+    def _sources(self, flat: torch.Tensor) -> torch.Tensor:
+        """(M,) places in the blocks of the points with these (M,) indices."""
+        return flat if self._chosen is None else self._chosen[flat.to(self._chosen.device)]
+
+    def _gather(self, flat: torch.Tensor, units: slice) -> torch.Tensor:
+        """(M, units) tensor of what lies at these (M,) places in the blocks."""
+        if len(self._blocks) == 1:
+            block = self._block(0)[:, units]
+            return self._convert(block.index_select(0, flat.to(block.device)))
+        width = len(range(*units.indices(self.num_units)))
+        found = torch.empty((len(flat), width), dtype=self.dtype, device=self.device)
+        owner = self._owners(flat)
+        for number in sorted(set(owner.tolist())):
+            here = (owner == number).nonzero()[:, 0]
+            block = self._block(number)[:, units]
+            local = (flat[here] - self._starts[number]).to(block.device)
+            found[here.to(found.device)] = self._convert(block.index_select(0, local))
+        return found
+
+    def _owners(self, flat: torch.Tensor) -> torch.Tensor:
+        """(M,) which blocks hold these (M,) places."""
+        return torch.bucketize(flat, torch.tensor(self._starts[1:], device=flat.device), right=True)
 
     def _block(self, number: int) -> torch.Tensor:
         block = _as_tensor(self._blocks[number])

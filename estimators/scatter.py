@@ -4,7 +4,8 @@ Legend: N points, D units, R = min(N, D), L principal directions kept.
 
 For centered points X the (D, D) matrix X'X and the (N, N) Gram matrix XX' have the same
 nonzero eigenvalues. Points are read in blocks of rows, twice for X'X and once for every
-pair of blocks for XX', so they may be larger than memory.
+pair of blocks for XX', or, where that would take long, once in chunks of units (`gram`); so
+they may be larger than memory.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from dataclasses import dataclass
 import torch
 
 from estimators.errors import EstimationError
+from estimators.gram import kept_gram
 from estimators.points import Points
 
 # Numbers of one block of rows in float64: 64 MiB.
 BLOCK_NUMBERS = 1 << 23
+# Products of N^2 D numbers beyond this, some tenths of a second, are made in the points' type.
+MOST_IN_DOUBLE = 4 * 10**9
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Scatter:
     mean: (D,) float64.
     tilt: (R,) float64, what makes the uncentered matrix: mean itself if D <= N, else X mean.
     is_gram: whether it is XX'.
+    noise: rounding moves eigenvalues by less than this times the largest diagonal entry;
+        0 if the products are in float64.
     """
 
     matrix: torch.Tensor
@@ -52,6 +58,7 @@ class Scatter:
     is_gram: bool
     moments: Moments
     num_points: int
+    noise: float = 0.0
 
     def uncentered(self) -> torch.Tensor:
         """(R, R) the same without centering: one rank more, and no second pass."""
@@ -64,9 +71,15 @@ class Scatter:
 def scatter(points: Points) -> Scatter:
     """The scatter matrix in float64, centered in a first pass over the points.
 
+    Of float32 points with more units than there are points, products of chunks of units are
+    in float32 once N^2 D exceeds MOST_IN_DOUBLE, and are added up in float64: `noise` says
+    how far that moves eigenvalues, less than a millionth of a point's own square.
+
     Raises EstimationError unless N >= 2, D >= 1, all values are finite and some unit varies.
     """
     num_points, num_units = points.num_points, points.num_units
+    if num_points**2 * num_units > MOST_IN_DOUBLE and 1 < num_points < num_units:
+        return _scatter_of_gram(points)
     mean = mean_of_varied(points)
     is_gram = num_units > num_points
     side = num_points if is_gram else num_units
@@ -90,6 +103,20 @@ def scatter(points: Points) -> Scatter:
         matrix[here, here] = block @ block.T
     moments = Moments(points_fourth, float(per_unit @ per_unit), units_fourth)
     return Scatter(matrix, mean, tilt, is_gram, moments, num_points)
+
+
+def _scatter_of_gram(points: Points) -> Scatter:
+    found = kept_gram(points)
+    if not found.varied:
+        raise _all_equal(points)
+    points_fourth = float((found.products.diagonal() ** 2).sum())
+    moments = Moments(points_fourth, found.units_squared, found.units_fourth)
+    noise = found.noise if found.dtype == torch.float32 else 0.0
+    return Scatter(found.products, found.mean, found.tilt, True, moments, points.num_points, noise)
+
+
+def _all_equal(points: Points) -> EstimationError:
+    return EstimationError(f"all {points.num_points} points are equal: there is no spectrum")
 
 
 def centered_blocks(
@@ -150,5 +177,5 @@ def mean_of_varied(points: Points) -> torch.Tensor:
             f"{points.num_points} points are NaN or infinite: drop or mend them"
         )
     if not varied:
-        raise EstimationError(f"all {points.num_points} points are equal: there is no spectrum")
+        raise _all_equal(points)
     return total

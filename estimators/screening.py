@@ -4,22 +4,27 @@ Legend: N points, R rows of a block.
 
 Each product gives a certain lower and upper bound of a distance (`rounding`), and only pairs
 whose lower bound reaches the upper bound of the k-th nearest stay (`candidates`). A product
-is symmetric: one tile of two blocks serves the rows of both.
+is symmetric: one tile of two blocks serves the rows of both. Few points of very many units
+are told apart by their Gram matrix (`gram`), which takes no copies of them.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import torch
 
 from estimators.candidates import Block, CandidateList, Candidates, TooManyCandidatesError
+from estimators.gram import Gram
 from estimators.points import Points
 from estimators.products import TYPES
-from estimators.rounding import RoundedPoints
+from estimators.rounding import SLACK, RoundedPoints
 
 BLOCK_ROWS = {"cpu": 1024, "cuda": 4096}
+# Rows of a Gram matrix that are searched at once.
+GRAM_ROWS = 512
 
 
 def find_candidates(
@@ -37,6 +42,37 @@ def find_candidates(
     Raises TooManyCandidatesError where low precision leaves more than a few per neighbor.
     """
     return _Search(points, k, precision, rows or (0, points.num_points), columns).run()
+
+
+def find_candidates_in(gram: Gram, k: int, most: float) -> Candidates:
+    """Pairs that certainly contain the k nearest neighbors of every point, and few others.
+
+    most: raises TooManyCandidatesError beyond this many for each point.
+    """
+    products, dtype = gram.products, gram.dtype
+    squares = products.diagonal()
+    norms = squares.clamp_min(0).sqrt()
+    found, count = [], 0
+    for start in range(0, len(products), GRAM_ROWS):
+        own = slice(start, min(start + GRAM_ROWS, len(products)))
+        longest = 1.01 * (norms[own, None] + norms)
+        between = (squares[own, None] + squares).sub_(products[own], alpha=2)
+        slack = gram.gamma * longest**2 + 4 * gram.floor
+        # What centering may have lost of both, in two subtractions.
+        blur = 2 * torch.finfo(dtype).eps * longest + math.sqrt(gram.floor)
+        upper = (between + slack).clamp_min_(0).sqrt_().add_(blur)
+        upper.diagonal(start).fill_(torch.inf)
+        kth = upper.kthvalue(k, dim=1, keepdim=True).values
+        lower = between.sub_(slack).clamp_min_(0).sqrt_().sub_(blur)
+        lower.diagonal(start).fill_(torch.inf)
+        # Not "<=": what isn't a number, because squares overflowed, may be near.
+        near = ~(lower > kth * SLACK) & (lower != torch.inf)
+        found.append(near.nonzero() + near.new_tensor([start, 0], dtype=torch.int64))
+        count += len(found[-1])
+        if count > most * len(products):
+            raise TooManyCandidatesError
+    rows, columns = torch.cat(found).T
+    return Candidates(rows, columns)
 
 
 class _Search:
