@@ -10,8 +10,10 @@ gets from the images to the logits must pass):
   `classifier`), or holds the blocks of a network that has one resolution only (a ViT's
   encoder). Of neighbors with one resolution inside it, the last is taken: the stage's end.
 
-Single convolutions, norms, activations and reshapings are not taken, unless that leaves fewer
-than MIN_LAYERS. For the networks of Ansuini et al. (NeurIPS 2019) it gives their checkpoints.
+Single convolutions, norms, activations and reshapings are not taken. Where that leaves fewer
+than MIN_LAYERS, or more than MAX_GAP of the depth between two of them (networks of parallel
+branches, or of convolutions alone), what is off the trunk and single convolutions count too.
+For the networks of Ansuini et al. (NeurIPS 2019) this gives their checkpoints.
 """
 
 from __future__ import annotations
@@ -28,12 +30,8 @@ from sweep.models.points import INPUT, Point, root_of
 from sweep.models.trace import CONVOLUTIONS, LINEAR, Call, Trace, Value
 
 MIN_LAYERS = 5
-ONE_RESOLUTION = 0.8  # share of the transformations at one resolution that makes it the only one
-ACTIVATIONS = tuple(
-    kind
-    for kind in vars(nn.modules.activation).values()
-    if isinstance(kind, type) and issubclass(kind, nn.Module) and kind is not nn.MultiheadAttention
-)
+MAX_GAP = 0.5
+ONE_RESOLUTION = 0.9  # share of the depth at one resolution that makes it the only one
 
 
 def auto_points(network: nn.Module, trace: Trace, points: Sequence[Point]) -> list[Point]:
@@ -45,9 +43,21 @@ def auto_points(network: nn.Module, trace: Trace, points: Sequence[Point]) -> li
         found = walk.inside(root_of(network), strict=strict, top=True)
         taken = [by_call[call.module, call.number] for call in found]
         chosen = _framed(taken, trace, points)
-        if len(chosen) >= MIN_LAYERS:
+        if len(chosen) >= MIN_LAYERS and _largest_gap(chosen, trace) < MAX_GAP:
             break
     return chosen
+
+
+def _largest_gap(chosen: Sequence[Point], trace: Trace) -> float:
+    """The longest stretch of relative depth that is inside no layer and between two."""
+    starts = {(call.module, call.number): call.taken.depth for call in trace.calls if call.taken}
+    gaps = [0]
+    depth = 0
+    for point in sorted(chosen, key=lambda point: point.value.depth):
+        start = starts.get((point.module, point.call), 0) if point.side == "output" else depth
+        gaps.append(max(start, point.value.depth if point.side == "input" else 0) - depth)
+        depth = point.value.depth
+    return max(gaps) / trace.total_depth
 
 
 def _framed(taken: Sequence[Point], trace: Trace, points: Sequence[Point]) -> list[Point]:
@@ -100,7 +110,7 @@ class _Walk:
             calls = self._calls[child]
             if not calls:  # a list of modules, that its owner calls one by one
                 taken += [(call, self._is_block(call)) for call in self.inside(child, strict)]
-            for call in calls:
+            for call in calls if strict or len(calls) == 1 else ():
                 taken += self._of_call(call, calls, strict)
         taken.sort(key=lambda item: item[0].order)
         if not top and not self._one_resolution:
@@ -158,18 +168,15 @@ class _Walk:
         ]
 
     def _has_one_resolution(self) -> bool:
-        """Whether nearly all transformations give maps or tokens of one resolution."""
+        """Whether nearly all steps of depth on the trunk lead to one resolution."""
         steps: defaultdict[int, int] = defaultdict(int)
+        depth = 0
         for call in self.trace.calls:
-            module = self._modules[call.module]
-            if call.given is None or not isinstance(module, LINEAR + CONVOLUTIONS):
-                continue
-            shape = call.given.shape
-            channels = shape[-1] if isinstance(module, LINEAR) else shape[1]
-            positions = math.prod(shape) / self.trace.num_images / channels
-            if positions > 1:
-                steps[round(math.log2(positions) / 2)] += 1
-        return not steps or max(steps.values()) >= ONE_RESOLUTION * sum(steps.values())
+            if call.given and call.given.on_trunk and call.given.depth > depth:
+                level = _level(call.given)
+                steps[round(level)] += (call.given.depth - depth) * (level > 0)
+                depth = call.given.depth
+        return max(steps.values(), default=0) >= ONE_RESOLUTION * sum(steps.values())
 
     def _same_stage(self, one: tuple[Call, bool], following: tuple[Call, bool]) -> bool:
         (first, first_is_block), (second, second_is_block) = one, following
@@ -191,7 +198,7 @@ class _Walk:
         )
         for sibling in following:
             module = self._modules[sibling.module]
-            if isinstance(module, ACTIVATIONS):
+            if _is_activation(module, sibling):
                 return sibling
             if any(True for _ in module.children()) or isinstance(module, LINEAR + CONVOLUTIONS):
                 break
@@ -216,6 +223,18 @@ def _transforms(call: Call) -> bool:
 
 def _changes_shape(call: Call) -> bool:
     return call.taken is None or call.given is None or call.taken.shape != call.given.shape
+
+
+def _is_activation(module: nn.Module, call: Call) -> bool:
+    """Whether a single module changes the numbers, not their shape, and has nothing to learn."""
+    return (
+        (isinstance(module, nn.PReLU) or next(module.parameters(), None) is None)
+        and next(module.children(), None) is None
+        and not _changes_shape(call)
+        and call.given is not None
+        and call.taken is not None
+        and call.given.content != call.taken.content
+    )
 
 
 def _is_pool(module: nn.Module) -> bool:

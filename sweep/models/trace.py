@@ -116,10 +116,17 @@ def trace_network(network: nn.Module, sample: torch.Tensor) -> Trace:
     ]
     if not ends:
         raise TrialFailure("the network has no linear or convolutional layer to profile")
+    # An auxiliary head may come last: one that gives the logits' own shape goes before it.
+    final = [
+        (call, taken)
+        for call, taken in ends
+        if call.given and (call.given.shape, call.given.depth) == (logits.shape, logits.depth)
+    ]
+    classifier, last_hidden = (final or ends)[-1]
     return Trace(
         calls=calls,
-        classifier=ends[-1][0],
-        last_hidden=ends[-1][1],
+        classifier=classifier,
+        last_hidden=last_hidden,
         logits=logits.finished(trunk),
         total_depth=max(1, logits.depth),
         working_bytes=-(-flow.peak_bytes // len(sample)),
