@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -23,19 +22,13 @@ from sweep.data.folders import HELD_OUT
 from sweep.data.local import lack
 from sweep.data.source import NO_LABEL, Source, SourceImage, SourceSplit
 from sweep.data.tablecells import read_image
+from sweep.data.tablefiles import ENDINGS, read_cells, read_schema, reading
 from sweep.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.config import DataConfig
 
-ENDINGS = {
-    "arrow": (".arrow", ".feather", ".ipc"),
-    "hf": (".arrow",),
-    "parquet": (".parquet", ".parq"),
-}
-ROWS_AT_ONCE = 256
 MAX_CLASSES = 1_000_000
-ARROW_FILE = b"ARROW1"
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,8 @@ class TableSplit:
         raise IndexError(row)
 
     def _images_of(self, member: TableFile, rows: NDArray[np.int64]) -> Iterator[SourceImage]:
-        with _reading(member.files, member.path):
-            for start, cells in _cells(member.files, member.path, self.image_column, rows):
+        with reading(member.files, member.path):
+            for start, cells in read_cells(member.files, member.path, self.image_column, rows):
                 low, high = np.searchsorted(rows, [start, start + len(cells)])
                 for row in rows[low:high]:
                     yield read_image(cells[int(row) - start], self.shape)
@@ -93,8 +86,10 @@ def open_tables(config: DataConfig) -> Source:
     if config.name == "hf":
         files = replace(files, paths=_saved_to_disk(config, files.root))
     splits = _splits(files)
-    schema = _schema(files, files.paths[0])
-    names = _class_names(schema, config.label_column)
+    schema = read_schema(files, files.paths[0])
+    with reading(files, files.paths[0]):
+        names = _class_names(schema, config.label_column)
+        shape = config.image_shape or _image_shape(schema, config.image_column)
     read = {
         split: [_read_labels(config, files, path) for path in paths]
         for split, paths in splits.items()
@@ -118,7 +113,6 @@ def open_tables(config: DataConfig) -> Source:
                 f"class indices from 0 on, below {MAX_CLASSES}"
             )
         names = [str(index) for index in range(most + 1)]
-    shape = config.image_shape or _image_shape(schema, config.image_column)
     found: dict[str, SourceSplit] = {}
     for split, members in read.items():
         found[split] = TableSplit(
@@ -162,8 +156,8 @@ def _splits(files: StoredFiles) -> dict[str, list[str]]:
 
 def _read_labels(config: DataConfig, files: StoredFiles, path: str) -> tuple[Any, TableFile]:
     """All labels of a file as an Arrow array of int64 or strings, and the file."""
-    with _reading(files, path):
-        schema = _schema(files, path)
+    with reading(files, path):
+        schema = read_schema(files, path)
         for setting in ("image_column", "label_column"):
             column = getattr(config, setting)
             if schema.get_field_index(column) < 0:
@@ -181,7 +175,7 @@ def _read_labels(config: DataConfig, files: StoredFiles, path: str) -> tuple[Any
                 f"strings, but holds {kind}"
             )
         target = pa.string() if text else pa.int64()
-        cells = [part.cast(target) for _, part in _cells(files, path, config.label_column)]
+        cells = [part.cast(target) for _, part in read_cells(files, path, config.label_column)]
         labels = pa.chunked_array(cells, type=target).combine_chunks()
     return labels, TableFile(files, path, len(labels))
 
@@ -196,78 +190,19 @@ def _codes(labels: Any, names: list[str] | None) -> NDArray[np.int64]:
     return found
 
 
-def _cells(
-    files: StoredFiles, path: str, column: str, rows: NDArray[np.int64] | None = None
-) -> Iterator[tuple[int, Any]]:
-    """A file's column in parts, each with its first row; with `rows` what holds none is skipped."""
-
-    def wanted(start: int, count: int) -> bool:
-        if rows is None:
-            return True
-        low, high = np.searchsorted(rows, [start, start + count])
-        return bool(low < high)
-
-    start = 0
-    if path.lower().endswith(ENDINGS["parquet"]):
-        import pyarrow.parquet as pq
-
-        with files.filesystem.open_input_file(path) as opened, pq.ParquetFile(opened) as table:
-            for group in range(table.num_row_groups):
-                count = table.metadata.row_group(group).num_rows
-                if wanted(start, count):
-                    first = start
-                    for batch in table.iter_batches(ROWS_AT_ONCE, [group], [column]):
-                        yield first, batch.column(0)
-                        first += len(batch)
-                start += count
-        return
-    with _open(files, path) as opened:
-        for batch in _record_batches(opened, column):
-            if wanted(start, len(batch)):
-                yield start, batch.column(column)
-            start += len(batch)
-
-
-def _record_batches(opened: Any, column: str) -> Iterator[Any]:
-    """The record batches of an IPC file or stream, reading no other column where possible."""
-    magic = opened.read(len(ARROW_FILE))
-    opened.seek(0)
-    if magic != ARROW_FILE:
-        yield from pa.ipc.open_stream(opened)
-        return
-    index = pa.ipc.open_file(opened).schema.get_field_index(column)
-    opened.seek(0)
-    reader = pa.ipc.open_file(opened, options=pa.ipc.IpcReadOptions(included_fields=[index]))
-    for number in range(reader.num_record_batches):
-        yield reader.get_batch(number)
-
-
-def _schema(files: StoredFiles, path: str) -> Any:
-    with _reading(files, path):
-        if path.lower().endswith(ENDINGS["parquet"]):
-            import pyarrow.parquet as pq
-
-            with files.filesystem.open_input_file(path) as opened:
-                return pq.read_schema(opened)
-        with _open(files, path) as opened:
-            magic = opened.read(len(ARROW_FILE))
-            opened.seek(0)
-            is_file = magic == ARROW_FILE
-            return (pa.ipc.open_file if is_file else pa.ipc.open_stream)(opened).schema
-
-
-def _open(files: StoredFiles, path: str) -> Any:
-    return pa.memory_map(path) if files.local else files.filesystem.open_input_file(path)
-
-
 def _class_names(schema: Any, column: str) -> list[str] | None:
     """As Hugging Face's metadata names them."""
-    names = _features(schema).get(column, {}).get("names")
-    return [str(name) for name in names] if names else None
+    stated = (schema.metadata or {}).get(b"huggingface")
+    found = json.loads(stated) if stated else {}
+    for name in ("info", "features", column, "names"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return [str(name) for name in found] if isinstance(found, list) and found else None
 
 
 def _image_shape(schema: Any, column: str) -> tuple[int, ...] | None:
     """As the column's type or metadata say, else the metadata of Hugging Face or the table."""
+    if schema.get_field_index(column) < 0:
+        return None  # told with the labels
     entry = schema.field(column)
     if isinstance(entry.type, pa.FixedShapeTensorType):
         return tuple(entry.type.shape)
@@ -276,24 +211,3 @@ def _image_shape(schema: Any, column: str) -> tuple[int, ...] | None:
         if stated is not None:
             return tuple(int(size) for size in json.loads(stated))
     return None
-
-
-def _features(schema: Any) -> dict[str, Any]:
-    stated = (schema.metadata or {}).get(b"huggingface")
-    features = json.loads(stated).get("info", {}).get("features", {}) if stated else {}
-    return {name: value for name, value in features.items() if isinstance(value, dict)}
-
-
-@contextmanager
-def _reading(files: StoredFiles, path: str) -> Iterator[None]:
-    """What Arrow raises over a broken file, in one line that names it."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (OSError, ValueError, NotImplementedError, pa.ArrowException) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"data.path: {files.short(path)} can't be read ({first_line}): write it anew, "
-            "or take it out"
-        ) from error
