@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from sweep.commands import catalog, points, sweeps
+from sweep.commands import catalog, data, networks, points, sweeps
 from sweep.commands.options import INTERRUPTED
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ for command in (
     sweeps.track,
     sweeps.ui,
     sweeps.export,
+    networks.layers,
+    data.prepare,
     points.estimate,
     points.validate,
     catalog.list_,

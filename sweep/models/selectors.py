@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from sweep.errors import UserError
-from sweep.models.points import INPUT, Point
+from sweep.models.points import INPUT, WRAPPED, Point
 from sweep.models.trace import Trace
 
 
@@ -49,7 +49,7 @@ def _matching(
             raise UserError(_not_per_image(by_name[name], points, trace.num_images))
         return [by_name[name]]
     if not any(sign in selector for sign in "*?["):
-        raise UserError(_unknown(selector, points))
+        raise UserError(_unknown(selector, points, trace))
     matches = [
         point
         for point in points
@@ -59,7 +59,7 @@ def _matching(
     if matches and not usable:
         raise UserError(_not_per_image(matches[0], points, trace.num_images))
     if not matches:
-        raise UserError(_unknown(selector, points))
+        raise UserError(_unknown(selector, points, trace))
     return usable
 
 
@@ -102,12 +102,16 @@ def _last_hidden(points: Sequence[Point], auto: Sequence[Point], trace: Trace) -
     )
 
 
-def _unknown(selector: str, points: Sequence[Point]) -> str:
+def _unknown(selector: str, points: Sequence[Point], trace: Trace) -> str:
     names = [point.name for point in points if point.side == "output" or point.name == INPUT]
     close = difflib.get_close_matches(selector, names, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
+    if {selector, f"{WRAPPED}.{selector}"} & trace.uncalled:
+        reason = "names a module that the network holds but never calls as one"
+    else:
+        reason = "matches nothing that the network computes from its images"
     return (
-        f"layer {selector!r} matches nothing that the network computes from its images: {hint}"
+        f"layer {selector!r} {reason}: {hint}"
         "`idsweep layers MODEL --all` prints the names; auto, all and last_hidden go too"
     )
 

@@ -65,7 +65,7 @@ class Trace:
     total_depth: of the logits.
     working_bytes: the most bytes of activations alive at once, per image; what an operation
     itself needs while it runs isn't seen. num_images: of the sample. has_class_token: whether
-    the network has one.
+    the network has one. uncalled: paths of the modules that were never called.
     """
 
     calls: tuple[Call, ...]
@@ -76,6 +76,7 @@ class Trace:
     working_bytes: int
     num_images: int
     has_class_token: bool
+    uncalled: frozenset[str]
 
 
 def trace_network(network: nn.Module, sample: torch.Tensor) -> Trace:
@@ -132,6 +133,7 @@ def trace_network(network: nn.Module, sample: torch.Tensor) -> Trace:
         working_bytes=-(-flow.peak_bytes // len(sample)),
         num_images=len(sample),
         has_class_token=bool(class_tokens),
+        uncalled=frozenset(dict(network.named_modules())) - {call.module for call in calls},
     )
 
 
