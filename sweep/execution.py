@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from sweep.config import SweepConfig
-from sweep.measuring.measure import MEASURING_THREADS, measure_trial
+from sweep.measuring.measure import measure_trial
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.training.trainer import train_trial
@@ -39,7 +39,7 @@ class LocalProcess:
     """One trial after the other in this process: for tests, debugging and comparison.
 
     num_threads: torch threads; None takes as many as on Ray, for the same bits:
-        `resources.cpus` while training, one while measuring.
+        `resources.cpus` while training, `measure.threads` while measuring.
     """
 
     num_threads: int | None = None
@@ -63,7 +63,7 @@ class LocalProcess:
                     train_trial(trial, work.data, work.paths(trial), partial(observer.epoch, trial))
                     observer.trained(trial)
                 stage = "measure"
-                torch.set_num_threads(self.num_threads or MEASURING_THREADS)
+                torch.set_num_threads(self.num_threads or work.config.measure.threads)
                 measure_trial(work.config, trial, work.data, work.paths(trial))
             except Exception as error:
                 failure = describe_failure(stage, error)

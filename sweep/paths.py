@@ -10,6 +10,8 @@ lock                           held by the driver while it lives
 trials/<trial key>/
 checkpoint-<epoch>/          sealed: weights, training history
 measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
+activations-<epoch>/<settings key>/   while measuring, or kept: plan/, pass-0/part-0003/
+scratch-<epoch>/<settings key>/       while measuring: rows and tiles of single layers
 failure.json                 why the trial has none (removed once it has)
 report.html, overview.png, regression.json
 tune/                          Ray Tune's scratch; never read
@@ -31,6 +33,40 @@ PROBE_PREFIX = ".idsweep-probe-"
 
 
 @dataclass(frozen=True)
+class ActivationPaths:
+    """The activations of one checkpoint on disk: a cache, deletable at any time."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.folder / "plan"
+
+    def of_pass(self, number: int) -> Path:
+        return self.folder / f"pass-{number}"
+
+    def part(self, pass_number: int, number: int) -> Path:
+        return self.of_pass(pass_number) / f"part-{number:04d}"
+
+
+@dataclass(frozen=True)
+class ScratchPaths:
+    """What units of work hand to each other while one checkpoint is measured."""
+
+    folder: Path
+
+    @property
+    def network(self) -> Path:
+        return self.folder / "network"
+
+    def layer(self, index: int) -> Path:
+        return self.folder / f"layer-{index:04d}"
+
+    def tile(self, index: int, rows: int, columns: int) -> Path:
+        return self.folder / f"tile-{index:04d}-{rows:04d}-{columns:04d}"
+
+
+@dataclass(frozen=True)
 class TrialPaths:
     """The files of one trial."""
 
@@ -42,6 +78,12 @@ class TrialPaths:
 
     def checkpoint(self, epoch: float) -> Path:
         return self.folder / f"checkpoint-{_epoch(epoch)}"
+
+    def activations(self, epoch: float, settings_key: str) -> ActivationPaths:
+        return ActivationPaths(self.folder / f"activations-{_epoch(epoch)}" / settings_key)
+
+    def scratch(self, epoch: float, settings_key: str) -> ScratchPaths:
+        return ScratchPaths(self.folder / f"scratch-{_epoch(epoch)}" / settings_key)
 
     def measured(self, epoch: float, analysis: str, settings_key: str) -> Path:
         return self.folder / f"measured-{_epoch(epoch)}" / f"{analysis}-{settings_key}"

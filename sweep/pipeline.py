@@ -222,7 +222,10 @@ def _train_and_measure(
 ) -> dict[str, Failure]:
     complete = {trial.key for trial in trials if is_complete(work, trial)}
     open_trials = [trial for trial in trials if trial.key not in complete]
-    to_train = [trial for trial in open_trials if not is_trained(trial, work.paths(trial))]
+    # A network that isn't trained here is sealed as it begins, by whoever measures it.
+    to_train = [
+        trial for trial in open_trials if trial.epoch and not is_trained(trial, work.paths(trial))
+    ]
     new = {trial.key for trial in to_train}
     to_measure = [trial for trial in open_trials if trial.key not in new]
     progress.note(

@@ -21,7 +21,7 @@ from sweep.data.partitions import ImageData, prepared_data
 from sweep.errors import UserError
 from sweep.measurement import Measurement, last_hidden, to_table
 from sweep.measuring import make_analyses
-from sweep.measuring.measure import is_measured, read_measurements
+from sweep.measuring.sealed import is_measured, read_measurements
 from sweep.paths import Storage
 from sweep.sealing import check_output, content_key, write_file, write_output
 from sweep.space import Trial, flatten, make_trials

@@ -25,9 +25,11 @@ TEMPORARY_PREFIX = ".writing-"
 
 
 @contextmanager
-def seal(folder: Path, **facts: Any) -> Iterator[Path]:
+def seal(folder: Path, *, durable: bool = True, **facts: Any) -> Iterator[Path]:
     """Write an output: yields a temporary folder; on leaving, it is sealed as `folder`.
 
+    durable: whether to wait until the disk has it, and to keep digests; without, it
+        outlives a killed process but perhaps not the machine: for what can be made again.
     facts: JSON values kept in the manifest, readable by `read_manifest`.
 
     An exception inside leaves nothing behind. If someone else sealed the same folder in
@@ -38,20 +40,24 @@ def seal(folder: Path, **facts: Any) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        files = {}
+        files: dict[str, dict[str, Any]] = {}
         for path in sorted(temporary.iterdir()):
-            files[path.name] = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-            _sync(path)
+            files[path.name] = {"bytes": path.stat().st_size}
+            if durable:
+                files[path.name]["sha256"] = file_digest(path)
+                _sync(path)
         manifest = json.dumps({**facts, "files": files}, indent=1, sort_keys=True)
         (temporary / MANIFEST).write_text(manifest + "\n")
-        _sync(temporary / MANIFEST)
-        _sync(temporary)
+        if durable:
+            _sync(temporary / MANIFEST)
+            _sync(temporary)
         try:
             temporary.rename(folder)
         except OSError:
             if not is_sealed(folder):
                 raise
-        _sync(folder.parent)
+        if durable:
+            _sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -17,6 +17,7 @@ from sweep.config import (
     TrialConfig,
     Uniform,
 )
+from sweep.models.names import model_label
 from sweep.sealing import content_key
 from sweep.sweepfile import merged
 
@@ -35,8 +36,8 @@ SHORT_NAMES = {
 class Trial:
     """One network of a sweep.
 
-    key: hash of the configuration and of the data's digest. role: "untrained" marks the
-    twin at initialization of a trained architecture.
+    key: hash of the configuration and of the data's digest. role: "trained" here or, with
+    weights and no epochs, elsewhere; "untrained" marks a network at initialization.
     """
 
     key: str
@@ -51,16 +52,15 @@ class Trial:
     @property
     def name(self) -> str:
         """A name a person knows it by, such as "cnn-w16-d2-noise0.5-s0"."""
-        model, training = self.config.model, self.config.training
-        parts = [model.name, f"w{model.width}", f"d{model.depth}"]
-        parts += [] if model.batch_norm else ["plain"]
+        training = self.config.training
+        parts = [model_label(self.config.model)]
         if self.role == "untrained":
             parts.append("untrained")
         # What differs from the defaults, so that no two configurations share a name.
         for setting, short in SHORT_NAMES.items():
             value = getattr(training, setting)
             usual = TrainingConfig.model_fields[setting].default
-            if value != usual and not (self.role == "untrained" and setting == "epochs"):
+            if value != usual and not (setting == "epochs" and not value):
                 parts.append(f"{short}{value:g}" if isinstance(value, float) else f"{short}{value}")
         return "-".join([*parts, f"s{training.seed}"])
 
@@ -74,13 +74,14 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
     configs: dict[str, TrialConfig] = {}
     for values in _points(config):
         point = merged(TrialConfig(model=config.model, training=config.training), values)
+        point = point.model_copy(update={"model": point.model.resolved()})
         configs.setdefault(point.model_dump_json(), point)
     trials: dict[str, Trial] = {}
     for point in configs.values():
         if config.measure.untrained:
             twin = _trial(_untrained(point), "untrained", data_digest)
             trials.setdefault(twin.key, twin)
-        role: Role = "trained" if point.training.epochs else "untrained"
+        role: Role = "trained" if point.training.epochs or point.model.weights else "untrained"
         trial = _trial(point, role, data_digest)
         trials.setdefault(trial.key, trial)
     return list(trials.values())
@@ -140,7 +141,8 @@ def _to_tune(domain: Domain) -> Any:
 def _untrained(config: TrialConfig) -> TrialConfig:
     """The twin at initialization: only the model and its seed matter."""
     training = TrainingConfig(epochs=0, seed=config.training.seed)
-    return TrialConfig(model=config.model, training=training)
+    model = config.model.model_copy(update={"weights": None})
+    return TrialConfig(model=model, training=training)
 
 
 def _trial(config: TrialConfig, role: Role, data_digest: str) -> Trial:

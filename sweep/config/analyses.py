@@ -41,5 +41,11 @@ class LinearConfig(Section):
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out. Accuracy is always measured."""
 
+    accuracy_images: int | None = Field(
+        default=10000,
+        ge=1,
+        description="images of each split that accuracy is counted on, drawn by measure.seed; "
+        "null = all",
+    )
     intrinsic: IntrinsicConfig | None = IntrinsicConfig()
     linear: LinearConfig | None = LinearConfig()

@@ -1,73 +1,70 @@
-"""Activations of a network's layers, recorded through hooks.
+"""Images through a network, and the activations of its layers out.
 
 Legend: N images, D units of a layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from sweep.errors import TrialFailure
+from sweep.data.partitions import Split
+from sweep.models.catalog import ImageNetwork
 from sweep.models.layers import Layer
+from sweep.models.preprocessing import Preprocessing
+from sweep.models.recording import recording
 
-
-class MemoryStore:
-    """The activations of every layer, held in memory: same images, same order in each."""
-
-    def __init__(self, layers: Sequence[Layer], num_samples: int) -> None:
-        self._blocks = {
-            layer.index: torch.empty((num_samples, layer.num_units)) for layer in layers
-        }
-
-    def write(self, layer: Layer, start: int, activation: torch.Tensor) -> None:
-        """Copy one batch in, at row `start`: what the network does to it later is no matter."""
-        rows = self._blocks[layer.index][start : start + len(activation)]
-        rows.copy_(activation.detach().reshape(len(activation), -1))
-
-    def points(self, layer: Layer) -> torch.Tensor:
-        """(N, D) float32 activations of a layer."""
-        return self._blocks[layer.index]
+Keep = Callable[[Layer, int, torch.Tensor], None]
 
 
 def record_activations(
-    network: nn.Module,
+    network: ImageNetwork,
     layers: Sequence[Layer],
-    images: NDArray[np.uint8],
+    split: Split,
+    rows: NDArray[np.int64],
     batch_size: int,
-) -> MemoryStore:
-    """Run (N, C, H, W) images through the network in evaluation mode and keep every layer.
+    keep: Keep,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> None:
+    """Run these rows of a split through the network in evaluation mode.
 
-    Raises TrialFailure if an activation is not finite: its layer is named.
+    keep: called as keep(layer, start, activation) with the (n, D) activations of the images
+        from the one numbered `start` on; it must copy, for the network may overwrite them.
+    dtype: float32, or bfloat16 for a forward pass under autocast.
     """
-    store = MemoryStore(layers, len(images))
+    network.to(device).eval()
     start = 0
-    handles = []
-    modules = dict(network.named_modules())
-    for layer in layers:
 
-        def keep(_: nn.Module, args: tuple[Any, ...], *output: Any, layer: Layer = layer) -> None:
-            store.write(layer, start, output[0] if output else args[0])
+    def keep_batch(layer: Layer, activation: torch.Tensor) -> None:
+        keep(layer, start, activation)
 
-        module = modules[layer.module]
-        if layer.side == "output":
-            handles.append(module.register_forward_hook(keep))
-        else:
-            handles.append(module.register_forward_pre_hook(keep))
-    network.eval()
-    try:
-        with torch.no_grad():
-            for start in range(0, len(images), batch_size):
-                network(torch.from_numpy(images[start : start + batch_size].copy()))
-    finally:
-        for handle in handles:
-            handle.remove()
-    for layer in layers:
-        if not bool(torch.isfinite(store.points(layer)).all()):
-            raise TrialFailure(f"layer {layer.name} has NaN or infinite activations")
-    return store
+    autocast = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
+    with torch.no_grad(), autocast, recording(network, layers, keep_batch):
+        for first, pixels in pixel_batches(split, rows, batch_size, network.preprocessing):
+            start = first
+            network(pixels.to(device))
+
+
+def pixel_batches(
+    split: Split, rows: NDArray[np.int64], batch_size: int, preprocessing: Preprocessing
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """(start, (n, C, H, W) uint8) of each batch; the next one is decoded meanwhile."""
+
+    def load(start: int) -> torch.Tensor:
+        return preprocessing.pixels(split.stored(rows[start : start + batch_size]))
+
+    starts = range(0, len(rows), batch_size)
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        coming: Any = pool.submit(load, 0) if len(rows) else None
+        for start in starts:
+            pixels = coming.result()
+            if start + batch_size < len(rows):
+                coming = pool.submit(load, start + batch_size)
+            yield start, pixels

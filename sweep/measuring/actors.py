@@ -1,58 +1,85 @@
-"""Ray actors around measuring: long-lived, created once per sweep. Thin: `measure_trial` works."""
+"""Ray actors around measuring: long-lived, created once per sweep. Thin: `Session` works."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import ray
 
-from sweep.measuring.measure import MEASURING_THREADS, measure_trial
+from sweep.config import SweepConfig
+from sweep.errors import TrialFailure
+from sweep.measuring.plan import GIGABYTE
+from sweep.measuring.schedule import Schedule
+from sweep.measuring.session import Session
+from sweep.measuring.units import Unit
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.work import Failure, Work, describe_failure, record_failure
 
-# An actor that dies comes back, and what it was measuring is measured again.
+# An actor that dies comes back, and the unit that it was doing is done again.
 ACTOR_RETRIES = 3
 POLL_SECONDS = 0.2
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a unit came to: the units after it, if it was the start, or why it failed."""
+
+    phases: list[list[Unit]]
+    failure: Failure | None = None
+
+
 class MeasuringActor:
-    """Measures one checkpoint after the other in a process of its own."""
+    """Does one unit of work after the other in a process of its own."""
 
     def __init__(self, work: Work) -> None:
         import torch
 
         self._work = work
-        torch.set_num_threads(MEASURING_THREADS)
+        self._session: Session | None = None
+        torch.set_num_threads(work.config.measure.threads)
 
-    def measure(self, trial: Trial) -> Failure | None:
-        """Seal the trial's measurements; returns why it could not."""
-        paths = self._work.paths(trial)
+    def measure(self, unit: Unit) -> Outcome:
+        """Do the unit, keeping the network for the next one of the same trial."""
+        trial, work = unit.trial, self._work
         try:
-            measure_trial(self._work.config, trial, self._work.data, paths)
+            if self._session is None or self._session.trial != trial:
+                self._session = None  # gives the last network's memory back first
+                self._session = Session(
+                    work.config, trial, work.data, work.paths(trial), work.config.measure.actors
+                )
+            if unit.kind == "start":
+                return Outcome(self._session.start())
+            self._session.run(unit)
         except Exception as error:
-            failure = describe_failure("measure", error)
-            record_failure(paths, failure)
-            return failure
-        return None
+            if self._session is not None and isinstance(error, TrialFailure):
+                self._session.discard()
+            self._session = None
+            return Outcome([], describe_failure("measure", error))
+        return Outcome([])
 
 
 class MeasuringPool:
-    """Hands trials to the actors as they come, one each at a time, and tells the observer."""
+    """Hands units of work to the actors, one each at a time, and tells the observer."""
 
     def __init__(self, work: Work, observer: Observer) -> None:
         self._work = work
         self._observer = observer
         self._waiting: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
+        config = work.config.measure
         options = {
-            "num_cpus": work.config.measure.cpus_per_actor,
+            "num_cpus": config.cpus_per_actor,
+            "num_gpus": config.gpus_per_actor,
+            "memory": reserved_memory(work.config),
             "max_restarts": -1,
             "max_task_retries": ACTOR_RETRIES,
         }
         make = ray.remote(MeasuringActor).options(**options)
-        self._idle = [make.remote(work) for _ in range(work.config.measure.actors)]
+        self._idle = [_Actor(make.remote(work)) for _ in range(config.actors)]
+        self._schedule = Schedule()
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="measuring", daemon=True)
@@ -88,36 +115,68 @@ class MeasuringPool:
                 self._error = error
 
     def _hand_out(self) -> None:
-        running: dict[Any, tuple[Any, Trial]] = {}
+        running: dict[Any, tuple[_Actor, Unit]] = {}
         more = True
-        while (more or running) and not self._stopped.is_set():
-            while more and self._idle:
-                try:
-                    trial = self._waiting.get(timeout=0 if running else POLL_SECONDS)
-                except queue.Empty:
-                    break
-                if trial is None:
-                    more = False
-                    break
-                actor = self._idle.pop()
-                running[actor.measure.remote(trial)] = (actor, trial)
+        while (more or running or not self._schedule.is_empty) and not self._stopped.is_set():
+            more = self._take_in(wait=not running) if more else False
+            self._start(running)
             if running:
                 done, _ = ray.wait(list(running), timeout=POLL_SECONDS)
                 for reference in done:
-                    actor, trial = running.pop(reference)
+                    actor, unit = running.pop(reference)
                     self._idle.append(actor)
-                    self._tell(reference, trial)
+                    self._end(unit, self._outcome(reference))
 
-    def _tell(self, reference: Any, trial: Trial) -> None:
+    def _take_in(self, *, wait: bool) -> bool:
+        """Schedule the trials that have come; returns whether more may follow."""
+        timeout = POLL_SECONDS if wait and self._schedule.is_empty else 0
+        while True:
+            try:
+                trial = self._waiting.get(block=timeout > 0, timeout=timeout or None)
+            except queue.Empty:
+                return True
+            if trial is None:
+                return False
+            self._schedule.add(trial)
+            timeout = 0
+
+    def _start(self, running: dict[Any, tuple[_Actor, Unit]]) -> None:
+        for actor in list(self._idle):
+            unit = self._schedule.next(actor.last)
+            if unit is not None:
+                self._idle.remove(actor)
+                actor.last = unit.trial.key
+                running[actor.handle.measure.remote(unit)] = (actor, unit)
+
+    def _outcome(self, reference: Any) -> Outcome:
         try:
-            failure: Failure | None = ray.get(reference, timeout=60)
+            outcome: Outcome = ray.get(reference, timeout=60)
         except ray.exceptions.RayError as error:
             reason = str(error).splitlines()[0]
             if isinstance(error, ray.exceptions.ActorDiedError):
                 reason = f"its actor died {ACTOR_RETRIES + 1} times (killed, or out of memory?)"
-            failure = Failure("measure", reason, str(error))
-            record_failure(self._work.paths(trial), failure)
-        if failure is None:
-            self._observer.measured(trial)
-        else:
-            self._observer.failed(trial, failure)
+            return Outcome([], Failure("measure", reason, str(error)))
+        return outcome
+
+    def _end(self, unit: Unit, outcome: Outcome) -> None:
+        if outcome.failure is not None and not self._schedule.give_up(unit.trial):
+            record_failure(self._work.paths(unit.trial), outcome.failure)
+            self._observer.failed(unit.trial, outcome.failure)
+        self._schedule.planned(unit.trial, outcome.phases)
+        if self._schedule.done(unit):
+            self._work.paths(unit.trial).failure.unlink(missing_ok=True)
+            self._observer.measured(unit.trial)
+
+
+@dataclass
+class _Actor:
+    """A handle, and the key of the trial it worked on last."""
+
+    handle: Any
+    last: str | None = None
+
+
+def reserved_memory(config: SweepConfig) -> int:
+    """Bytes that Ray sets aside for an actor: where it reserves cores, it reserves memory."""
+    measure = config.measure
+    return int(measure.memory_per_actor * GIGABYTE) if measure.cpus_per_actor else 0

@@ -1,4 +1,4 @@
-"""What every analysis is: one checkpoint in, measurement rows out."""
+"""What every analysis is: a network or one of its layers in, measurement rows out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from sweep.measurement import Measurement
-from sweep.measuring.checkpoint import Checkpoint
+from sweep.measuring.checkpoint import LayerView, NetworkView
 
 
 class Analysis(Protocol):
-    """One way of measuring a network."""
+    """One way of measuring a network.
+
+    Layers may be measured one by one in any process, so `measure_layer` may depend on
+    nothing but its layer; what looks at several layers is `finish`.
+    """
 
     @property
     def name(self) -> str:
@@ -28,5 +32,15 @@ class Analysis(Protocol):
     def network_quantities(self) -> tuple[str, ...]:
         """Quantities it measures once per network."""
 
-    def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
-        """The rows, in an order that depends on nothing but the network's layers."""
+    @property
+    def num_neighbors(self) -> int:
+        """How many nearest neighbors of each point it reads; 0 if none."""
+
+    def measure_network(self, view: NetworkView) -> Iterable[Measurement]:
+        """The rows about the whole network."""
+
+    def measure_layer(self, view: LayerView) -> Iterable[Measurement]:
+        """The rows about one layer on one probe set."""
+
+    def finish(self, rows: list[Measurement]) -> list[Measurement]:
+        """All rows of one checkpoint, layer after layer: what is left to say about them."""

@@ -1,72 +1,84 @@
-"""What an analysis sees of one checkpoint."""
+"""What an analysis sees: one checkpoint, and the points of one of its layers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from estimators import Neighbors, nearest_neighbors
+from estimators.points import Points
 from sweep.config import MeasureConfig
-from sweep.data.partitions import ImageData, Split
+from sweep.data.partitions import ImageData
+from sweep.data.probes import probe_sets
 from sweep.measurement import Measurement
-from sweep.measuring.activations import MemoryStore, record_activations
-from sweep.models.layers import Layer, profile_layers
+from sweep.models.catalog import ImageNetwork
+from sweep.models.layers import Layer
 from sweep.sealing import content_key
 from sweep.space import Trial
+
+MIX = ""  # the probe set of all classes
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One network to measure, and the images it is measured on.
+    """One trained network, and the images it is measured on.
 
-    What is costly is made when an analysis first asks for it, and then shared by all.
+    The samples are the same for every trial of a data set.
     """
 
     trial: Trial
-    network: nn.Module
     data: ImageData
     config: MeasureConfig
 
     @cached_property
-    def sample_rows(self) -> NDArray[np.int64]:
-        """Rows of the split that are measured on, ascending; the same for every trial."""
-        available = self.data.counts[self.config.split]
-        rng = np.random.default_rng([self.config.seed, available])
-        drawn = rng.permutation(available)[: self.config.num_samples]
-        return np.sort(drawn)
-
-    @cached_property
-    def samples(self) -> Split:
-        split = self.data.split(self.config.split)
-        rows = self.sample_rows
-        return Split(split.images[rows], split.labels[rows], split.ids[rows])
-
-    @cached_property
-    def layers(self) -> list[Layer]:
-        images = self.data.split("train").images[:8].copy()
-        return profile_layers(self.network, torch.from_numpy(images))
-
-    @cached_property
-    def activations(self) -> MemoryStore:
-        return record_activations(
-            self.network, self.layers, self.samples.images, self.config.batch_size
+    def probes(self) -> dict[str, NDArray[np.int64]]:
+        """Rows of the split in each probe set, ascending: MIX first, then single classes."""
+        config = self.config
+        split = self.data.split(config.split)
+        mix = probe_sets(
+            split.labels,
+            self.data.class_names,
+            num_samples=config.num_samples,
+            choose=config.choose,
+            classes=None,
+            seed=config.seed,
         )
+        if not config.class_samples:
+            return {MIX: mix[MIX]}
+        single = probe_sets(
+            split.labels,
+            self.data.class_names,
+            num_samples=config.class_samples,
+            choose=config.choose,
+            classes=config.probe_classes,
+            seed=config.seed,
+        )
+        return {**single, MIX: mix[MIX]}
 
     @cached_property
-    def sampling(self) -> dict[str, Any]:
-        """The convention that every number measured on the samples carries."""
+    def sample_rows(self) -> NDArray[np.int64]:
+        """Rows of the split that pass through the network, ascending: those of all probe sets."""
+        return np.unique(np.concatenate(list(self.probes.values())))
+
+    @cached_property
+    def sampling(self) -> dict[str, dict[str, Any]]:
+        """By probe set, the convention that every number measured on it carries."""
+        ids = self.data.split(self.config.split).ids
         return {
-            "data": self.data.name,
-            "data_digest": self.data.digest,
-            "split": self.config.split,
-            "samples_digest": content_key(self.samples.ids.tolist()),
-            "sampling_seed": self.config.seed,
-            "activation_dtype": "float32",
+            probe: {
+                "data": self.data.name,
+                "data_digest": self.data.digest,
+                "split": self.config.split,
+                "samples_digest": content_key(ids[rows].tolist()),
+                "sampling_seed": self.config.seed,
+                "activation_dtype": self.config.dtype,
+                **({"probe": probe} if probe else {}),
+            }
+            for probe, rows in self.probes.items()
         }
 
     def row(self, analysis: str, quantity: str, value: float, **rest: Any) -> Measurement:
@@ -86,4 +98,55 @@ class Checkpoint:
             relative_depth=layer.relative_depth,
             embedding_dimension=layer.num_units,
             **rest,
+        )
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The network itself, and its layers. batch_size: images of one forward pass."""
+
+    checkpoint: Checkpoint
+    network: ImageNetwork
+    layers: tuple[Layer, ...]
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """The activations of one layer on one probe set.
+
+    points: (N, D). sampling: the convention of all numbers measured on them.
+    table: neighbors already found, tile by tile.
+    """
+
+    checkpoint: Checkpoint
+    layer: Layer
+    points: Points
+    sampling: dict[str, Any]
+    table: Neighbors | None = None
+    device: str = "cpu"
+    _tables: dict[int, Neighbors] = field(default_factory=dict, repr=False)
+
+    @property
+    def num_samples(self) -> int:
+        return self.points.num_points
+
+    def neighbors(self, k: int) -> Neighbors:
+        """The exact k nearest neighbors, found once for all that ask.
+
+        Where there are fewer points the table is as wide as they allow. Raises
+        EstimationError where there is none.
+        """
+        wanted = max(1, min(k, self.num_samples - 1))
+        if self.table is not None and self.table.num_neighbors == wanted:
+            return self.table
+        if wanted not in self._tables:
+            device = None if self.device == "cpu" else self.device
+            self._tables[wanted] = nearest_neighbors(self.points, wanted, device=device)
+        return self._tables[wanted]
+
+    def row(self, analysis: str, quantity: str, value: float, **rest: Any) -> Measurement:
+        """A row about this layer."""
+        return self.checkpoint.layer_row(
+            self.layer, analysis, quantity, value, num_samples=self.num_samples, **rest
         )

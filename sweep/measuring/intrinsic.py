@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from estimators import ESTIMATORS, EstimationError, Neighbors, flag_outliers, nearest_neighbors
+from estimators import ESTIMATORS, EstimationError, Neighbors, flag_outliers
 from sweep.config import IntrinsicConfig
 from sweep.measurement import Measurement
-from sweep.measuring.checkpoint import Checkpoint
+from sweep.measuring.checkpoint import LayerView, NetworkView
 
 
 class IntrinsicAnalysis:
@@ -30,48 +30,44 @@ class IntrinsicAnalysis:
         self.settings: Mapping[str, Any] = config.model_dump()
         self.layer_quantities = tuple(f"id/{name}" for name in config.estimators)
 
-    def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
-        rows = list(self._measure_layers(checkpoint))
-        for quantity in self.layer_quantities:
+    @property
+    def num_neighbors(self) -> int:
+        return max(estimator.num_neighbors for estimator in self.estimators)
+
+    def measure_network(self, view: NetworkView) -> Iterable[Measurement]:
+        return ()
+
+    def measure_layer(self, view: LayerView) -> Iterable[Measurement]:
+        neighbors: Neighbors | None = None
+        problem = ""
+        try:
+            neighbors = view.neighbors(self.num_neighbors)
+        except EstimationError as error:
+            problem = str(error)
+        for estimator in self.estimators:
+            value, low, high = math.nan, None, None
+            settings: dict[str, Any] = {"estimator": estimator.name, **view.sampling}
+            try:
+                if neighbors is None:
+                    raise EstimationError(problem)
+                estimate = estimator.estimate(neighbors)
+                value, low = estimate.dimension, estimate.low
+                # "At least" has no upper end; the settings say so.
+                high = estimate.high if math.isfinite(estimate.high) else None
+                settings |= {**estimate.settings, "scale": estimate.scale}
+            except EstimationError as error:
+                settings["error"] = str(error)
+            yield view.row(
+                self.name, f"id/{estimator.name}", value, low=low, high=high, settings=settings
+            )
+
+    def finish(self, rows: list[Measurement]) -> list[Measurement]:
+        """Flag the values of a profile that stand out."""
+        finished = list(rows)
+        for quantity in dict.fromkeys(row.quantity for row in rows):
             profile = [number for number, row in enumerate(rows) if row.quantity == quantity]
             flags = flag_outliers([rows[number].value for number in profile])
             for number in itertools.compress(profile, flags):
                 settings = {**rows[number].settings, "outlier": True}
-                rows[number] = replace(rows[number], settings=settings)
-        return rows
-
-    def _measure_layers(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
-        k = max(estimator.num_neighbors for estimator in self.estimators)
-        for layer in checkpoint.layers:
-            points = checkpoint.activations.points(layer)
-            neighbors: Neighbors | None = None
-            problem = ""
-            try:
-                # With few points the table is as wide as they allow: an estimator that reads
-                # more says so, and the others have theirs.
-                neighbors = nearest_neighbors(points, max(1, min(k, len(points) - 1)))
-            except EstimationError as error:
-                problem = str(error)
-            for estimator in self.estimators:
-                value, low, high = math.nan, None, None
-                settings: dict[str, Any] = {"estimator": estimator.name, **checkpoint.sampling}
-                try:
-                    if neighbors is None:
-                        raise EstimationError(problem)
-                    estimate = estimator.estimate(neighbors)
-                    value, low = estimate.dimension, estimate.low
-                    # "At least" has no upper end; the settings say so.
-                    high = estimate.high if math.isfinite(estimate.high) else None
-                    settings |= {**estimate.settings, "scale": estimate.scale}
-                except EstimationError as error:
-                    settings["error"] = str(error)
-                yield checkpoint.layer_row(
-                    layer,
-                    self.name,
-                    f"id/{estimator.name}",
-                    value,
-                    low=low,
-                    high=high,
-                    num_samples=len(points),
-                    settings=settings,
-                )
+                finished[number] = replace(rows[number], settings=settings)
+        return finished

@@ -19,7 +19,7 @@ from estimators import (
 )
 from sweep.config import LinearConfig
 from sweep.measurement import Measurement
-from sweep.measuring.checkpoint import Checkpoint
+from sweep.measuring.checkpoint import LayerView, NetworkView
 
 
 class LinearAnalysis:
@@ -38,6 +38,7 @@ class LinearAnalysis:
         "alpha_req",
     )
     network_quantities: tuple[str, ...] = ()
+    num_neighbors = 0
 
     def __init__(self, config: LinearConfig) -> None:
         ranks = config.alpha_first_rank, config.alpha_last_rank
@@ -56,30 +57,27 @@ class LinearAnalysis:
             "alpha_req": {"alpha_first_rank": ranks[0], "alpha_last_rank": ranks[1]},
         }
 
-    def measure(self, checkpoint: Checkpoint) -> Iterable[Measurement]:
-        for layer in checkpoint.layers:
-            points = checkpoint.activations.points(layer)
-            spectrum = failure = None
-            try:
-                spectrum = covariance_spectrum(points, uncentered=True)
-            except EstimationError as error:
-                failure = str(error)
-            for quantity, read in self.quantities.items():
-                settings = dict(checkpoint.sampling) | dict(self.conventions.get(quantity, {}))
-                value = math.nan
-                if spectrum is None:
-                    settings["error"] = failure
-                else:
-                    settings["limited_by_samples"] = spectrum.limited_by_points
-                    try:
-                        value = float(read(spectrum))
-                    except EstimationError as error:
-                        settings["error"] = str(error)
-                yield checkpoint.layer_row(
-                    layer,
-                    self.name,
-                    quantity,
-                    value,
-                    num_samples=len(points),
-                    settings=settings,
-                )
+    def measure_network(self, view: NetworkView) -> Iterable[Measurement]:
+        return ()
+
+    def measure_layer(self, view: LayerView) -> Iterable[Measurement]:
+        spectrum = failure = None
+        try:
+            spectrum = covariance_spectrum(view.points, uncentered=True)
+        except EstimationError as error:
+            failure = str(error)
+        for quantity, read in self.quantities.items():
+            settings = dict(view.sampling) | dict(self.conventions.get(quantity, {}))
+            value = math.nan
+            if spectrum is None:
+                settings["error"] = failure
+            else:
+                settings["limited_by_samples"] = spectrum.limited_by_points
+                try:
+                    value = float(read(spectrum))
+                except EstimationError as error:
+                    settings["error"] = str(error)
+            yield view.row(self.name, quantity, value, settings=settings)
+
+    def finish(self, rows: list[Measurement]) -> list[Measurement]:
+        return rows

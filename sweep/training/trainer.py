@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from sweep.config import TrainingConfig
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure
-from sweep.models.catalog import build_model
+from sweep.models.catalog import ImageNetwork, build_network
 from sweep.paths import TrialPaths
 from sweep.sealing import is_sealed, read_manifest, seal
 from sweep.space import Trial
 from sweep.training.labels import corrupt_labels
+from sweep.training.pixels import Pixels
 
 WEIGHTS = "weights.safetensors"
 HISTORY = "history.json"
@@ -46,12 +45,13 @@ def train_trial(
     Everything random comes from the trial's seed, so what this process did before doesn't
     matter. Raises TrialFailure if the loss stops being finite.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save_model
 
     config = trial.config.training
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = build_model(trial.config.model, data, config.seed)
+        # A pretrained network that is trained on gets a head for the classes of the data.
+        network = build_network(trial.config.model, data, config.seed, keep_head=not config.epochs)
         history = _train(network, config, data, on_epoch, device) if config.epochs else []
     with seal(
         paths.checkpoint(trial.epoch),
@@ -61,8 +61,7 @@ def train_trial(
         data=data.digest,
         epoch=trial.epoch,
     ) as folder:
-        weights = {name: tensor.contiguous() for name, tensor in network.cpu().state_dict().items()}
-        save_file(weights, folder / WEIGHTS)
+        save_model(network.network.cpu(), str(folder / WEIGHTS))
         (folder / HISTORY).write_text(json.dumps(history) + "\n")
     paths.failure.unlink(missing_ok=True)
     return history
@@ -73,14 +72,17 @@ def is_trained(trial: Trial, paths: TrialPaths) -> bool:
     return is_sealed(paths.checkpoint(trial.epoch))
 
 
-def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> nn.Sequential:
+def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNetwork:
     """The trial's network with the weights of its sealed checkpoint."""
-    from safetensors.torch import load_file
+    from safetensors.torch import load_model
 
     folder = paths.checkpoint(trial.epoch)
     read_manifest(folder)
-    network = build_model(trial.config.model, data, trial.config.training.seed)
-    network.load_state_dict(load_file(folder / WEIGHTS))
+    config = trial.config
+    network = build_network(
+        config.model, data, config.training.seed, keep_head=not config.training.epochs
+    )
+    load_model(network.network, folder / WEIGHTS)
     return network.eval()
 
 
@@ -91,7 +93,7 @@ def read_history(folder: Path) -> list[Record]:
 
 
 def _train(
-    network: nn.Module,
+    network: ImageNetwork,
     config: TrainingConfig,
     data: ImageData,
     on_epoch: Callable[[Record], None] | None,
@@ -100,8 +102,9 @@ def _train(
     network.to(device)
     train, test = data.split("train"), data.split("test")
     labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
-    images, targets = _tensor(train.images, device), _tensor(labels, device)
-    test_images, test_targets = _tensor(test.images, device), _tensor(test.labels, device)
+    images, targets = Pixels(train, network.preprocessing, device), torch.from_numpy(labels)
+    test_images = Pixels(test, network.preprocessing, device)
+    test_targets = torch.from_numpy(test.labels.copy())
     steps_per_epoch = len(_batches(torch.arange(len(images)), config.batch_size))
     optimizer = _optimizer(network, config)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
@@ -115,16 +118,23 @@ def _train(
         correct = torch.zeros((), dtype=torch.int64, device=device)
         learning_rate = schedule.get_last_lr()[0]
         shuffled = torch.randperm(len(images), generator=order)
-        for batch in _batches(shuffled.to(device), config.batch_size):
+        for batch in _batches(shuffled, config.batch_size):
+            target = targets[batch].to(device)
             logits = network(images[batch])
-            loss = nn.functional.cross_entropy(logits, targets[batch])
+            loss = nn.functional.cross_entropy(logits, target)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             loss_sum += loss.detach() * len(batch)
-            correct += (logits.detach().argmax(dim=1) == targets[batch]).sum()
-        test_loss, test_accuracy = evaluate(network, test_images, test_targets)
+            correct += (logits.detach().argmax(dim=1) == target).sum()
+        test_loss, test_accuracy = evaluate(
+            network,
+            (
+                (test_images[batch], test_targets[batch].to(device))
+                for batch in torch.split(torch.arange(len(test_targets)), EVALUATION_BATCH)
+            ),
+        )
         record = {
             "epoch": float(epoch),
             "learning_rate": float(learning_rate),
@@ -153,18 +163,18 @@ def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
 
 
 def evaluate(
-    network: nn.Module, images: torch.Tensor, targets: torch.Tensor
+    network: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
 ) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and accuracy of (N, C, H, W) images against (N,) targets."""
+    """Mean cross-entropy (nats) and accuracy over batches of (n, C, H, W) images, (n,) targets."""
     network.eval()
-    loss_sum, correct = 0.0, 0
+    loss_sum, correct, count = 0.0, 0, 0
     with torch.no_grad():
-        for start in range(0, len(images), EVALUATION_BATCH):
-            logits = network(images[start : start + EVALUATION_BATCH])
-            target = targets[start : start + EVALUATION_BATCH]
-            loss_sum += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
-            correct += int((logits.argmax(dim=1) == target).sum())
-    return loss_sum / len(images), correct / len(images)
+        for images, targets in batches:
+            logits = network(images)
+            loss_sum += float(nn.functional.cross_entropy(logits, targets, reduction="sum"))
+            correct += int((logits.argmax(dim=1) == targets).sum())
+            count += len(targets)
+    return loss_sum / count, correct / count
 
 
 def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -179,8 +189,3 @@ def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
     return torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-
-
-def _tensor(array: NDArray[Any], device: str) -> torch.Tensor:
-    # A copy: torch warns about, and must never write into, a read-only memory map.
-    return torch.from_numpy(array.copy()).to(device)

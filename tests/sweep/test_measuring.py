@@ -22,9 +22,13 @@ from sweep.config import SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.measurement import to_table
 from sweep.measuring import ANALYSES, make_analyses
-from sweep.measuring.checkpoint import Checkpoint
-from sweep.measuring.measure import is_measured, measure_trial, read_measurements
-from sweep.models.catalog import build_model
+from sweep.measuring.activations import record_activations
+from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
+from sweep.measuring.measure import measure_trial
+from sweep.measuring.sealed import is_measured, read_measurements
+from sweep.measuring.store import MemoryStore
+from sweep.models.catalog import build_network
+from sweep.models.layers import find_layers
 from sweep.results import rows_digest
 from sweep.space import make_trials
 from sweep.training.trainer import train_trial
@@ -34,12 +38,37 @@ CONFIG = SweepConfig.model_validate(
 )
 
 
+class Case:
+    """A network at initialization, and what every analysis may see of it."""
+
+    def __init__(self, config, storage):
+        data = prepare_data(config.data, storage)
+        trial = make_trials(config, data.digest)[-1]
+        self.network = build_network(trial.config.model, data, seed=0).eval()
+        self.checkpoint = Checkpoint(trial, data, config.measure)
+
+    def views(self):
+        rows, split = self.checkpoint.sample_rows, self.checkpoint.data.split("train")
+        layers = find_layers(self.network, torch.from_numpy(split.stored(rows[:3]).copy()))
+        store = MemoryStore(layers, len(rows))
+        record_activations(self.network, layers, split, rows, 64, store.write)
+        network = NetworkView(self.checkpoint, self.network, tuple(layers), 64)
+        sampling = self.checkpoint.sampling[MIX]
+        return network, [
+            LayerView(self.checkpoint, layer, store.points(layer), sampling) for layer in layers
+        ]
+
+    def measure(self, analysis):
+        network, layers = self.views()
+        rows = list(analysis.measure_network(network))
+        for view in layers:
+            rows += analysis.measure_layer(view)
+        return analysis.finish(rows)
+
+
 @pytest.fixture
-def checkpoint(storage):
-    data = prepare_data(CONFIG.data, storage)
-    trial = make_trials(CONFIG, data.digest)[-1]
-    network = build_model(trial.config.model, data, seed=0).eval()
-    return Checkpoint(trial, network, data, CONFIG.measure)
+def case(storage):
+    return Case(CONFIG, storage)
 
 
 @pytest.fixture(params=[analysis.name for analysis in make_analyses(CONFIG.analyses)])
@@ -48,11 +77,11 @@ def analysis(request):
 
 
 class TestAnalysis:
-    def test_rows_speak_of_this_checkpoint(self, analysis, checkpoint):
-        rows = list(analysis.measure(checkpoint))
+    def test_rows_speak_of_this_checkpoint(self, analysis, case):
+        rows = case.measure(analysis)
         assert rows
         for row in rows:
-            assert (row.trial, row.checkpoint) == (checkpoint.trial.key, 1.0)
+            assert (row.trial, row.checkpoint) == (case.checkpoint.trial.key, 1.0)
             assert row.analysis == analysis.name
             # A layer of 10 units has too few eigenvalues for a power law, and says so.
             assert math.isfinite(row.value) or "needs 10 eigenvalues" in row.settings["error"]
@@ -60,44 +89,43 @@ class TestAnalysis:
             if row.low is not None:
                 assert row.low <= row.value <= row.high
 
-    def test_measures_what_it_declares(self, analysis, checkpoint):
-        rows = [row for row in analysis.measure(checkpoint) if row.quantity != "last_hidden"]
+    def test_measures_what_it_declares(self, analysis, case):
+        rows = [row for row in case.measure(analysis) if row.quantity != "last_hidden"]
         layered = {row.quantity for row in rows if row.layer_index is not None}
         plain = {row.quantity for row in rows if row.layer_index is None}
         assert layered == set(analysis.layer_quantities)
         assert plain == set(analysis.network_quantities)
         for quantity in layered:
             indices = [row.layer_index for row in rows if row.quantity == quantity]
-            assert indices == [layer.index for layer in checkpoint.layers]
+            assert indices == list(range(len(case.views()[1])))
 
-    def test_repeats_itself_to_the_bit(self, analysis, checkpoint):
-        again = Checkpoint(checkpoint.trial, checkpoint.network, checkpoint.data, checkpoint.config)
-        rows, repeated = list(analysis.measure(checkpoint)), list(analysis.measure(again))
+    def test_repeats_itself_to_the_bit(self, analysis, case):
+        rows, repeated = case.measure(analysis), case.measure(analysis)
         assert rows_digest(rows) == rows_digest(repeated)
         assert to_table(rows).num_rows == len(rows)
 
-    def test_settings_are_json(self, analysis, checkpoint):
+    def test_settings_are_json(self, analysis, case):
         assert json.loads(json.dumps(dict(analysis.settings))) == dict(analysis.settings)
 
 
 def test_every_section_of_analyses_has_its_analysis():
-    assert set(ANALYSES) == set(type(CONFIG.analyses).model_fields)
+    assert set(ANALYSES) | {"accuracy_images"} == set(type(CONFIG.analyses).model_fields)
 
 
-def test_values_are_those_of_the_estimators(checkpoint):
+def test_values_are_those_of_the_estimators(case):
     rows = {
         (row.quantity, row.layer): row
         for analysis in make_analyses(CONFIG.analyses)
-        for row in analysis.measure(checkpoint)
+        for row in case.measure(analysis)
     }
-    for layer in checkpoint.layers:
-        points = checkpoint.activations.points(layer)
+    for view in case.views()[1]:
+        layer, points = view.layer, view.points
         expected = TwoNN().estimate(nearest_neighbors(points, 2))
         row = rows["id/twonn", layer.name]
         assert (row.value, row.low, row.high) == (expected.dimension, expected.low, expected.high)
         assert row.num_samples == 200
-        assert row.embedding_dimension == points.shape[1]
-        assert row.settings["samples_digest"] == checkpoint.sampling["samples_digest"]
+        assert row.embedding_dimension == points.num_units
+        assert row.settings["samples_digest"] == view.sampling["samples_digest"]
         spectrum = covariance_spectrum(points, uncentered=True)
         assert rows["pc_id", layer.name].value == pc_dimension(spectrum, 0.9)
         assert rows["rankme", layer.name].value == rankme(spectrum)
@@ -105,17 +133,17 @@ def test_values_are_those_of_the_estimators(checkpoint):
         assert corrected == participation_ratio_corrected(spectrum)
 
 
-def test_samples_are_drawn_once_for_all_trials(checkpoint):
-    rows = checkpoint.sample_rows
-    assert len(set(rows.tolist())) == 200
-    np.testing.assert_array_equal(rows, np.sort(rows))
-    np.testing.assert_array_equal(checkpoint.samples.ids, checkpoint.data.split("train").ids[rows])
+def test_samples_are_drawn_once_for_all_trials(case):
+    rows = case.checkpoint.sample_rows
+    available = case.checkpoint.data.counts["train"]
+    drawn = np.random.default_rng([CONFIG.measure.seed, available]).permutation(available)[:200]
+    np.testing.assert_array_equal(rows, np.sort(drawn))
 
 
-def test_a_collapsed_layer_has_a_row_with_the_reason(checkpoint):
+def test_a_collapsed_layer_has_a_row_with_the_reason(case):
     with torch.no_grad():
-        checkpoint.network.head.weight.zero_()
-    rows = [row for a in make_analyses(CONFIG.analyses) for row in a.measure(checkpoint)]
+        case.network.network.head.weight.zero_()
+    rows = [row for a in make_analyses(CONFIG.analyses) for row in case.measure(a)]
     dead = [row for row in rows if row.layer == "head" and row.analysis in ANALYSES]
     assert {row.quantity for row in dead} == {
         "id/twonn", "id/twonn_linear", "pc_id", "participation_ratio",
@@ -126,31 +154,31 @@ def test_a_collapsed_layer_has_a_row_with_the_reason(checkpoint):
         assert "200 points" in row.settings["error"]
 
 
-def test_an_estimator_that_wants_more_neighbors_than_there_are_stops_no_other(checkpoint):
+def test_an_estimator_that_wants_more_neighbors_than_there_are_stops_no_other(case):
     greedy = SimpleNamespace(name="greedy", num_neighbors=500)
     greedy.estimate = lambda neighbors: require_neighbors(neighbors, 500, "greedy")
     intrinsic = {a.name: a for a in make_analyses(CONFIG.analyses)}["intrinsic"]
-    alone = list(intrinsic.measure(checkpoint))
+    alone = case.measure(intrinsic)
     intrinsic.estimators = [greedy, *intrinsic.estimators]
-    rows = list(intrinsic.measure(checkpoint))
+    rows = case.measure(intrinsic)
     failed = [row for row in rows if row.quantity == "id/greedy"]
-    assert len(failed) == len(checkpoint.layers)
+    assert len(failed) == len(case.views()[1])
     for row in failed:
         assert math.isnan(row.value)
         assert "greedy reads 500 neighbors" in row.settings["error"]
     assert [row for row in rows if row not in failed] == alone
 
 
-def test_a_layer_that_stands_out_is_flagged_and_keeps_its_value(checkpoint):
+def test_a_layer_that_stands_out_is_flagged_and_keeps_its_value(case):
     """An ID of 365 among 6 to 12 once exposed a wrong input scale."""
     intrinsic = {a.name: a for a in make_analyses(CONFIG.analyses)}["intrinsic"]
-    assert not any("outlier" in row.settings for row in intrinsic.measure(checkpoint))
-    values = [365.0, *(9.0 + number % 3 for number in range(len(checkpoint.layers) - 1))]
+    assert not any("outlier" in row.settings for row in case.measure(intrinsic))
+    values = [365.0, *(9.0 + number % 3 for number in range(len(case.views()[1]) - 1))]
     given = iter(values)
     wrong = SimpleNamespace(name="twonn", num_neighbors=2)
     wrong.estimate = lambda table: replace(TwoNN().estimate(table), dimension=next(given))
     intrinsic.estimators = [wrong, TwoNN(method="linear")]
-    rows = list(intrinsic.measure(checkpoint))
+    rows = case.measure(intrinsic)
     assert [row.value for row in rows if row.quantity == "id/twonn"] == values
     flagged = [row for row in rows if row.settings.get("outlier")]
     assert [(row.quantity, row.value) for row in flagged] == [("id/twonn", 365.0)]
@@ -178,15 +206,12 @@ def test_accuracy_is_counted_on_the_labels_trained_on(storage):
     noisy = CONFIG.model_copy(
         update={"training": CONFIG.training.model_copy(update={"label_noise": 1.0})}
     )
-    data = prepare_data(noisy.data, storage)
-    trial = make_trials(noisy, data.digest)[-1]
-    network = build_model(trial.config.model, data, seed=0).eval()
-    checkpoint = Checkpoint(trial, network, data, noisy.measure)
+    case = Case(noisy, storage)
     accuracy = {a.name: a for a in make_analyses(noisy.analyses)}["accuracy"]
-    rows = {row.quantity: row for row in accuracy.measure(checkpoint)}
+    rows = {row.quantity: row for row in case.measure(accuracy)}
     for split in ("train", "test"):
         right, wrong = rows[f"{split}_accuracy"], rows[f"{split}_error"]
-        assert right.num_samples == data.counts[split]
+        assert right.num_samples == case.checkpoint.data.counts[split]
         assert right.value + wrong.value == pytest.approx(1)
         assert right.low + wrong.high == pytest.approx(1)
         assert 0 <= right.low < right.high <= 1

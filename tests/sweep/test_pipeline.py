@@ -54,7 +54,7 @@ def test_extending_a_sweep_trains_only_what_is_new(tiny_file, storage):
     run(tiny_file, storage, *SMALL)
     lines = []
     result = run(tiny_file, storage, "model.name=mlp", lines=lines)
-    assert lines[0] == "12 trials: 6 sealed, 6 to train, 6 to measure"
+    assert lines[0] == "12 trials: 6 sealed, 4 to train, 6 to measure"
     assert len(result.results.results) == 12
 
 

@@ -1,0 +1,62 @@
+"""Rows of probe sets of single classes: how they are named, and their mean.
+
+The paper's Figure 3 shows the mean over classes of profiles measured within each class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean, stdev
+
+from scipy.stats import t as student
+
+from sweep.measurement import Measurement
+
+CLASSES = "classes"  # stands in place of a class for their mean
+MIN_CLASSES = 2
+
+
+def name_probe(rows: Iterable[Measurement], probe: str) -> list[Measurement]:
+    """Rows measured on a class, told by its name: "id/twonn" becomes "id/twonn@cat"."""
+    if not probe:
+        return list(rows)
+    return [replace(row, quantity=f"{row.quantity}@{probe}") for row in rows]
+
+
+def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> list[Measurement]:
+    """Per layer and quantity the mean over classes, with its 95% t-interval over classes.
+
+    rows: of one analysis. probes: names of the classes.
+    """
+    values: dict[tuple[int | None, str], list[Measurement]] = {}
+    for row in rows:
+        quantity, mark, probe = row.quantity.partition("@")
+        if mark and probe in probes and math.isfinite(row.value):
+            values.setdefault((row.layer_index, quantity), []).append(row)
+    found = []
+    for (_, quantity), members in values.items():
+        if len(members) < MIN_CLASSES:
+            continue
+        numbers = [row.value for row in members]
+        mean = fmean(numbers)
+        degrees = len(numbers) - 1
+        reach = float(student.ppf(0.975, degrees)) * stdev(numbers) / math.sqrt(len(numbers))
+        settings = {
+            key: value
+            for key, value in members[0].settings.items()
+            if all(row.settings.get(key) == value for row in members)
+        }
+        settings |= {"num_classes": len(numbers), "interval": "t over classes 0.95"}
+        found.append(
+            replace(
+                members[0],
+                quantity=f"{quantity}@{CLASSES}",
+                value=mean,
+                low=mean - reach,
+                high=mean + reach,
+                settings=settings,
+            )
+        )
+    return found

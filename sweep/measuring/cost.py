@@ -1,0 +1,24 @@
+"""What a network takes: operations of a forward pass, memory of its parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_operations(network: nn.Module, sample: torch.Tensor) -> float:
+    """Floating-point operations per image, a multiply-add counting two, by one forward pass.
+
+    sample: (N, C, H, W) images on the network's device, which may be `meta`.
+    """
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network(sample)
+    return float(counter.get_total_flops()) / len(sample)
+
+
+def num_bytes(network: nn.Module) -> int:
+    """Bytes of a network's parameters and buffers."""
+    tensors = network.state_dict().values()
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,169 @@
+"""How one checkpoint will be measured: made from shapes, before any work starts.
+
+Legend: N images.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sweep.config import MeasureConfig
+from sweep.errors import TrialFailure
+from sweep.models.layers import Layer
+
+# One batch's activations stay within this, whatever the memory: the batch may change last
+# bits, so it must not depend on the machine.
+BATCH_BYTES = 256 << 20
+MAX_BATCH = 256
+GIGABYTE = 1e9
+# Of an actor's memory, what activations may take: the rest is for the network's own, for
+# one batch, and for what estimators work on.
+SHARE_OF_MEMORY = 0.25
+# From here on a layer's neighbors are searched tile by tile, where there are actors for it.
+TILED_IMAGES = 16384
+TILE_IMAGES = 6144
+# Operations of the forward passes that are worth spreading over several actors.
+SPREAD_OPERATIONS = 1e12
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One checkpoint's way from images to rows.
+
+    layers: in order of depth. num_images: N that pass through the network.
+    batch_size: images of one forward pass. part_images: of one unit of work.
+    in_memory: whether one process does all of it, without files.
+    passes: indices of the layers kept in each pass over the images.
+    spans: (start, stop) of the points between which neighbors are searched; empty: all at once.
+    """
+
+    layers: tuple[Layer, ...]
+    num_images: int
+    batch_size: int
+    part_images: int
+    in_memory: bool
+    passes: tuple[tuple[int, ...], ...]
+    spans: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """(start, stop) of the images of each unit of work, in whole batches."""
+        step = self.part_images
+        return [
+            (start, min(start + step, self.num_images)) for start in range(0, self.num_images, step)
+        ]
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all activations."""
+        return sum(layer_bytes(layer, self.num_images) for layer in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Plan:
+        layers = tuple(
+            Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in content["layers"]
+        )
+        rest = {
+            "passes": tuple(tuple(indices) for indices in content["passes"]),
+            "spans": tuple((start, stop) for start, stop in content["spans"]),
+        }
+        return cls(**{**content, "layers": layers, **rest})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network takes, found by passing one image through it.
+
+    working_bytes: most bytes of activations alive at once, per image.
+    operations: floating-point operations, per image. network_bytes: of its parameters.
+    """
+
+    working_bytes: int
+    operations: float
+    network_bytes: int
+
+
+def make_plan(
+    layers: Sequence[Layer],
+    num_images: int,
+    num_mixed: int,
+    cost: Cost,
+    config: MeasureConfig,
+    num_actors: int,
+) -> Plan:
+    """The plan of one checkpoint; rows don't depend on it beyond the batch size.
+
+    num_images: that pass through the network. num_mixed: of them in the probe set of all
+        classes, whose neighbors may be searched tile by tile.
+
+    Raises TrialFailure if the network doesn't fit an actor's memory, or if activations are to
+    be kept and don't fit the disk.
+    """
+    batch_size = config.batch_size or batch_within(cost.working_bytes)
+    batch_size = min(batch_size, num_images)
+    part_images = -(-config.part_images // batch_size) * batch_size
+    memory = config.memory_per_actor * GIGABYTE
+    needed = cost.network_bytes + batch_size * cost.working_bytes
+    if needed > memory:
+        raise TrialFailure(
+            f"the network takes {cost.network_bytes / GIGABYTE:.1f} GB and a batch of {batch_size} "
+            f"{batch_size * cost.working_bytes / GIGABYTE:.1f} GB, but measure.memory_per_actor "
+            f"is {config.memory_per_actor:g}: raise it"
+        )
+    sizes = {layer.index: layer_bytes(layer, num_images) for layer in layers}
+    total = sum(sizes.values())
+    scratch = config.scratch * GIGABYTE
+    if config.keep_activations and total > scratch:
+        raise TrialFailure(
+            f"measure.keep_activations: {total / GIGABYTE:.1f} GB of activations exceed "
+            f"measure.scratch, which is {config.scratch:g}: raise it, or choose fewer layers"
+        )
+    spread = num_actors > 1 and num_images * cost.operations > SPREAD_OPERATIONS
+    tiled = num_actors > 1 and num_mixed >= TILED_IMAGES
+    return Plan(
+        layers=tuple(layers),
+        num_images=num_images,
+        batch_size=batch_size,
+        part_images=part_images,
+        in_memory=not (
+            config.keep_activations or spread or tiled or total > SHARE_OF_MEMORY * memory
+        ),
+        passes=_passes(sizes, scratch),
+        spans=_spans(num_mixed) if tiled else (),
+    )
+
+
+def batch_within(working_bytes: int) -> int:
+    """Images of one forward pass whose activations stay within BATCH_BYTES."""
+    return max(1, min(MAX_BATCH, BATCH_BYTES // max(1, working_bytes)))
+
+
+def layer_bytes(layer: Layer, num_images: int) -> int:
+    """Bytes of a layer's activations."""
+    return num_images * layer.num_units * FLOAT_BYTES
+
+
+def _passes(sizes: dict[int, int], most: float) -> tuple[tuple[int, ...], ...]:
+    """Layers in order, as many to a pass as fit on disk; one that is larger has its own."""
+    passes: list[list[int]] = [[]]
+    taken = 0
+    for index, size in sizes.items():
+        if passes[-1] and taken + size > most:
+            passes.append([])
+            taken = 0
+        passes[-1].append(index)
+        taken += size
+    return tuple(map(tuple, passes))
+
+
+def _spans(num_points: int) -> tuple[tuple[int, int], ...]:
+    number = -(-num_points // TILE_IMAGES)
+    bounds = [num_points * place // number for place in range(number + 1)]
+    return tuple(itertools.pairwise(bounds))

@@ -1,0 +1,69 @@
+"""The sealed measurements of one checkpoint: where they lie, whether they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.config import SweepConfig
+from sweep.measurement import Measurement, read_rows, write_rows
+from sweep.measuring import make_analyses
+from sweep.measuring.analysis import Analysis
+from sweep.paths import TrialPaths
+from sweep.sealing import content_key, is_sealed, read_manifest, seal
+from sweep.space import Trial
+
+ROWS = "rows.parquet"
+# Settings that say how, not what: they change no row, or its last bits at most.
+NOT_IN_KEY = {
+    "actors",
+    "cpus_per_actor",
+    "gpus_per_actor",
+    "memory_per_actor",
+    "threads",
+    "part_images",
+    "scratch",
+    "keep_activations",
+    "untrained",
+}
+
+
+def is_measured(config: SweepConfig, trial: Trial, paths: TrialPaths) -> bool:
+    """Whether every analysis of the trial's checkpoint is sealed."""
+    return all(
+        is_sealed(measured_folder(config, trial, paths, analysis))
+        for analysis in make_analyses(config.analyses)
+    )
+
+
+def read_measurements(config: SweepConfig, trial: Trial, paths: TrialPaths) -> list[Measurement]:
+    """All rows of the trial's checkpoint, analysis by analysis."""
+    rows: list[Measurement] = []
+    for analysis in make_analyses(config.analyses):
+        folder = measured_folder(config, trial, paths, analysis)
+        read_manifest(folder)
+        rows += read_rows(folder / ROWS)
+    return rows
+
+
+def measured_folder(
+    config: SweepConfig, trial: Trial, paths: TrialPaths, analysis: Analysis
+) -> Path:
+    """Where the rows of one analysis of the trial's checkpoint are sealed."""
+    sampling = config.measure.model_dump(exclude=NOT_IN_KEY)
+    key = content_key([dict(analysis.settings), sampling], length=8)
+    return paths.measured(trial.epoch, analysis.name, key)
+
+
+def sampling_key(config: SweepConfig) -> str:
+    """A key of all that determines the activations of a given checkpoint."""
+    return content_key(config.measure.model_dump(exclude=NOT_IN_KEY), length=8)
+
+
+def seal_rows(
+    folder: Path, rows: Sequence[Measurement], *, durable: bool = False, **facts: Any
+) -> None:
+    """Seal measurement rows as `folder`."""
+    with seal(folder, durable=durable, **facts) as temporary:
+        write_rows(temporary / ROWS, rows)

@@ -1,0 +1,288 @@
+"""One checkpoint being measured in one process: every unit of work, without Ray.
+
+What units hand to each other lies sealed on disk, so any process can do the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from estimators import EstimationError, Neighbors
+from estimators.points import Points
+from sweep.config import SweepConfig
+from sweep.data.partitions import ImageData
+from sweep.errors import TrialFailure
+from sweep.measurement import Measurement, read_rows
+from sweep.measuring import make_analyses
+from sweep.measuring.activations import Keep, record_activations
+from sweep.measuring.analysis import Analysis
+from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
+from sweep.measuring.classes import mean_over_classes, name_probe
+from sweep.measuring.cost import count_operations, num_bytes
+from sweep.measuring.plan import Cost, Plan, make_plan
+from sweep.measuring.sealed import ROWS, measured_folder, sampling_key, seal_rows
+from sweep.measuring.store import ArrowStore, MemoryStore, write_part
+from sweep.measuring.tiles import merge_tiles, search_tile
+from sweep.measuring.units import Unit, phases_of, span_pairs
+from sweep.models.catalog import ImageNetwork
+from sweep.models.layers import Layer, layers_of
+from sweep.models.trace import trace_network
+from sweep.paths import ActivationPaths, ScratchPaths, TrialPaths
+from sweep.sealing import content_key, is_sealed, seal
+from sweep.space import Trial
+from sweep.training.trainer import is_trained, load_checkpoint, train_trial
+
+PLAN = "plan.json"
+# No other length in a network is so: the axis of the images can be told.
+TRACED_IMAGES = 3
+
+
+class Session:
+    """The state of one checkpoint's measuring; costly parts are made when first needed.
+
+    num_actors: how many processes there are to share the work.
+    """
+
+    def __init__(
+        self,
+        config: SweepConfig,
+        trial: Trial,
+        data: ImageData,
+        paths: TrialPaths,
+        num_actors: int = 1,
+    ) -> None:
+        self.trial = trial
+        self._config = config
+        self._data = data
+        self._paths = paths
+        self._num_actors = num_actors
+        self._checkpoint = Checkpoint(trial, data, config.measure)
+        self._missing = [a for a in make_analyses(config.analyses) if not self._is_sealed(a)]
+
+    def start(self) -> list[list[Unit]]:
+        """Plan; measure all at once if that fits in memory, else give the units in phases.
+
+        Raises TrialFailure if the network can't be measured.
+        """
+        if not self._missing:
+            return []
+        if self._plan.in_memory:
+            self._measure_in_memory()
+            return []
+        return phases_of(self.trial, self._plan, self._num_neighbors)
+
+    def run(self, unit: Unit) -> None:
+        """Do one unit, unless it is sealed already."""
+        match unit.kind:
+            case "network":
+                if not is_sealed(self._scratch.network):
+                    seal_rows(self._scratch.network, self._network_rows())
+            case "record":
+                self._record(*unit.place)
+            case "tile":
+                self._search_tile(*unit.place)
+            case "layer":
+                self._measure_layer(*unit.place)
+            case "release":
+                if not self._config.measure.keep_activations:
+                    shutil.rmtree(self._activations.of_pass(*unit.place), ignore_errors=True)
+            case "finish":
+                self._finish()
+
+    def discard(self) -> None:
+        """Delete what lies on disk of a checkpoint that can't be measured."""
+        shutil.rmtree(self._activations.folder, ignore_errors=True)
+        shutil.rmtree(self._scratch.folder, ignore_errors=True)
+
+    # -- what is known of the checkpoint
+
+    @cached_property
+    def _network(self) -> ImageNetwork:
+        if not self.trial.epoch and not is_trained(self.trial, self._paths):
+            train_trial(self.trial, self._data, self._paths)  # seals it at initialization
+        return load_checkpoint(self.trial, self._data, self._paths)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        """As the first process made it: parts and passes must be those that are sealed."""
+        folder = self._activations.plan
+        if is_sealed(folder):
+            return Plan.from_json(json.loads((folder / PLAN).read_text()))
+        config = self._config.measure
+        rows = self._checkpoint.sample_rows
+        split = self._data.split(config.split)
+        sample = self._network.preprocessing.pixels(split.stored(rows[:TRACED_IMAGES]))
+        trace = trace_network(self._network, sample)
+        layers = layers_of(self._network, trace, config.layers, config.tokens)
+        cost = Cost(
+            working_bytes=trace.working_bytes,
+            operations=count_operations(self._network, sample) if self._num_actors > 1 else 0.0,
+            network_bytes=num_bytes(self._network),
+        )
+        mix = len(self._checkpoint.probes[MIX])
+        plan = make_plan(layers, len(rows), mix, cost, config, self._num_actors)
+        if not plan.in_memory:
+            with seal(folder, durable=False) as temporary:
+                (temporary / PLAN).write_text(json.dumps(plan.to_json()) + "\n")
+        return plan
+
+    @property
+    def _num_neighbors(self) -> int:
+        return max((analysis.num_neighbors for analysis in self._missing), default=0)
+
+    @property
+    def _layered(self) -> list[Analysis]:
+        return [analysis for analysis in self._missing if analysis.layer_quantities]
+
+    @cached_property
+    def _activations(self) -> ActivationPaths:
+        return self._paths.activations(self.trial.epoch, sampling_key(self._config))
+
+    @cached_property
+    def _scratch(self) -> ScratchPaths:
+        settings = [dict(a.settings) for a in make_analyses(self._config.analyses)]
+        return self._paths.scratch(
+            self.trial.epoch, content_key([sampling_key(self._config), settings], length=8)
+        )
+
+    def _layer(self, index: int) -> Layer:
+        return self._plan.layers[index]
+
+    def _is_sealed(self, analysis: Analysis) -> bool:
+        return is_sealed(measured_folder(self._config, self.trial, self._paths, analysis))
+
+    # -- units
+
+    def _measure_in_memory(self) -> None:
+        plan = self._plan
+        rows = self._network_rows()
+        if self._layered:
+            store = MemoryStore(plan.layers, plan.num_images)
+            self._pass_through(plan.layers, (0, plan.num_images), store.write)
+            for layer in plan.layers:
+                rows += self._layer_rows(layer, store.points(layer))
+        self._seal_analyses(rows)
+
+    def _network_rows(self) -> list[Measurement]:
+        asked = [analysis for analysis in self._missing if analysis.network_quantities]
+        if not asked:
+            return []
+        plan = self._plan
+        view = NetworkView(self._checkpoint, self._network, plan.layers, plan.batch_size)
+        return [row for analysis in asked for row in analysis.measure_network(view)]
+
+    def _record(self, pass_number: int, part: int) -> None:
+        folder = self._activations.part(pass_number, part)
+        # Kept activations, or all rows of the pass from before a restart, need no new pass.
+        indices = self._plan.passes[pass_number]
+        if is_sealed(folder) or all(is_sealed(self._scratch.layer(index)) for index in indices):
+            return
+        if not self._layered:
+            return
+        layers = [self._layer(index) for index in indices]
+        with write_part(folder, layers) as write:
+            self._pass_through(
+                layers, self._plan.parts[part], lambda layer, _, rows: write(layer, rows)
+            )
+
+    def _pass_through(self, layers: Sequence[Layer], span: tuple[int, int], keep: Keep) -> None:
+        config = self._config.measure
+        record_activations(
+            self._network,
+            layers,
+            self._data.split(config.split),
+            self._checkpoint.sample_rows[slice(*span)],
+            self._plan.batch_size,
+            keep,
+            device=config.device,
+            dtype=config.dtype,
+        )
+
+    def _stored(self, pass_number: int, layer: Layer) -> Points:
+        parts = range(len(self._plan.parts))
+        folders = [self._activations.part(pass_number, part) for part in parts]
+        return ArrowStore(folders).points(layer)
+
+    def _search_tile(self, pass_number: int, index: int, rows: int, columns: int) -> None:
+        folder = self._scratch.tile(index, rows, columns)
+        if is_sealed(folder) or is_sealed(self._scratch.layer(index)):
+            return
+        points = self._probe_points(MIX, self._stored(pass_number, self._layer(index)))
+        spans = self._plan.spans
+        search_tile(folder, points, self._num_neighbors, spans[rows], spans[columns])
+
+    def _measure_layer(self, pass_number: int, index: int) -> None:
+        folder = self._scratch.layer(index)
+        if is_sealed(folder) or not self._layered:
+            return
+        layer = self._layer(index)
+        points = self._stored(pass_number, layer)
+        tiles = [
+            self._scratch.tile(index, *pair)
+            for pair in span_pairs(self._plan)
+            if self._num_neighbors
+        ]
+        table = None
+        if tiles:
+            table = merge_tiles(tiles, self._probe_points(MIX, points))
+        seal_rows(folder, self._layer_rows(layer, points, table))
+
+    def _layer_rows(
+        self, layer: Layer, points: Points, table: Neighbors | None = None
+    ) -> list[Measurement]:
+        """What all analyses say of a layer, on the mix and on each class."""
+        rows: list[Measurement] = []
+        for probe in self._checkpoint.probes:
+            view = LayerView(
+                checkpoint=self._checkpoint,
+                layer=layer,
+                points=self._probe_points(probe, points),
+                sampling=self._checkpoint.sampling[probe],
+                table=None if probe else table,
+                device=self._config.measure.device,
+            )
+            require_finite(view)
+            for analysis in self._layered:
+                rows += name_probe(analysis.measure_layer(view), probe)
+        return rows
+
+    def _probe_points(self, probe: str, points: Points) -> Points:
+        """The points of a probe set among those of all samples."""
+        rows = self._checkpoint.probes[probe]
+        if len(rows) == points.num_points:
+            return points
+        return points.take(np.searchsorted(self._checkpoint.sample_rows, rows))
+
+    def _finish(self) -> None:
+        rows = read_rows(self._scratch.network / ROWS)
+        if self._layered:
+            for layer in self._plan.layers:
+                rows += read_rows(self._scratch.layer(layer.index) / ROWS)
+        self._seal_analyses(rows)
+        shutil.rmtree(self._scratch.folder, ignore_errors=True)
+        if not self._config.measure.keep_activations:
+            shutil.rmtree(self._activations.folder, ignore_errors=True)
+
+    def _seal_analyses(self, rows: Sequence[Measurement]) -> None:
+        classes = [probe for probe in self._checkpoint.probes if probe]
+        for analysis in self._missing:
+            own = analysis.finish([row for row in rows if row.analysis == analysis.name])
+            own += mean_over_classes(own, classes)
+            folder = measured_folder(self._config, self.trial, self._paths, analysis)
+            facts = {"trial": self.trial.key, "analysis": analysis.name, "num_rows": len(own)}
+            seal_rows(folder, own, durable=True, **facts)
+
+
+def require_finite(view: LayerView) -> None:
+    """Raise TrialFailure that names the layer if an activation is NaN or infinite."""
+    try:
+        view.points.center_and_reach()
+    except EstimationError as error:
+        raise TrialFailure(
+            f"layer {view.layer.name} has activations that can't be measured: {error}"
+        ) from error

@@ -1,0 +1,119 @@
+"""Where the activations of one checkpoint lie until they are measured.
+
+In memory while they fit, else in Arrow IPC files that are memory-mapped: one folder a part
+of the images, one file a layer, one record batch a forward pass. Both give the same points,
+same images, same order in each layer. Legend: N images, D units of a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from estimators.points import Points
+from sweep.models.layers import Layer
+from sweep.sealing import is_sealed, read_manifest, seal
+
+COLUMN = "activation"
+
+
+class MemoryStore:
+    """The activations of every layer, held in memory."""
+
+    def __init__(self, layers: Sequence[Layer], num_images: int) -> None:
+        self._blocks = {layer.index: torch.empty((num_images, layer.num_units)) for layer in layers}
+
+    def write(self, layer: Layer, start: int, activation: torch.Tensor) -> None:
+        """Copy one batch in, at row `start`: what the network does to it later is no matter."""
+        self._blocks[layer.index][start : start + len(activation)].copy_(activation)
+
+    def points(self, layer: Layer) -> Points:
+        """(N, D) float32 activations of a layer."""
+        return Points(self._blocks[layer.index])
+
+
+class ArrowStore:
+    """The activations of one pass over the images, in sealed folders of Arrow files."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        for folder in folders:
+            read_manifest(folder)
+
+    def points(self, layer: Layer) -> Points:
+        """(N, D) float32 activations of a layer, in memory only where they are in use."""
+        return Points(_MappedBatches([_file(folder, layer) for folder in self._folders]))
+
+
+@contextmanager
+def write_part(folder: Path, layers: Sequence[Layer]) -> Iterator[Any]:
+    """Write one part of the images: yields `write(layer, activation)`, to be called in order.
+
+    Activations are a cache, so they are sealed without waiting for the disk.
+    """
+    with seal(folder, durable=False) as temporary:
+        writers: dict[int, Any] = {}
+        sinks: list[Any] = []
+        try:
+            for layer in layers:
+                schema = _schema(layer)
+                sinks.append(pa.OSFile(str(_file(temporary, layer)), "wb"))
+                writers[layer.index] = pa.ipc.new_file(sinks[-1], schema)
+
+            def write(layer: Layer, activation: torch.Tensor) -> None:
+                rows = activation.to(device="cpu", dtype=torch.float32).contiguous()
+                writers[layer.index].write_batch(_batch(layer, rows.numpy()))
+
+            yield write
+        finally:
+            for handle in [*writers.values(), *sinks]:
+                handle.close()
+
+
+def is_written(folder: Path) -> bool:
+    """Whether this part of the images is sealed."""
+    return is_sealed(folder)
+
+
+class _MappedBatches(Sequence[NDArray[np.float32]]):
+    """Row blocks of a layer, each mapped when it is asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._places: list[tuple[int, int]] = []
+        for number, path in enumerate(paths):
+            with pa.memory_map(str(path)) as source:
+                count = pa.ipc.open_file(source).num_record_batches
+            self._places += [(number, batch) for batch in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        number, batch = self._places[index]
+        with pa.memory_map(str(self._paths[number])) as source:
+            column = pa.ipc.open_file(source).get_batch(batch).column(0)
+        values = column.flatten().to_numpy(zero_copy_only=True)
+        return values.reshape(len(column), -1)
+
+
+def _file(folder: Path, layer: Layer) -> Path:
+    return folder / f"layer-{layer.index:04d}.arrow"
+
+
+def _schema(layer: Layer) -> pa.Schema:
+    # Names hold dots and slashes: the file is numbered, the name stands inside.
+    kind = pa.list_(pa.float32(), layer.num_units)
+    return pa.schema([pa.field(COLUMN, kind, nullable=False)], metadata={"layer": layer.name})
+
+
+def _batch(layer: Layer, rows: NDArray[np.float32]) -> pa.RecordBatch:
+    values = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), layer.num_units)
+    return pa.record_batch([values], schema=_schema(layer))

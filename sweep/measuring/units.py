@@ -1,0 +1,52 @@
+"""Units of work of one checkpoint: what runs in one process at a time, and in which order.
+
+Each unit seals what it makes, so that it costs no more than itself when its process dies.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+from sweep.measuring.plan import Plan
+from sweep.space import Trial
+
+Kind = Literal["start", "network", "record", "tile", "layer", "release", "finish"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of measuring a trial's checkpoint.
+
+    place: which one of its kind.
+        record: (pass, part). tile: (pass, layer, rows, columns), spans both. layer: (pass, layer).
+        release: (pass,).
+    """
+
+    trial: Trial
+    kind: Kind
+    place: tuple[int, ...] = ()
+
+
+def phases_of(trial: Trial, plan: Plan, num_neighbors: int) -> list[list[Unit]]:
+    """Units in phases: all of one phase may run at once, when those before are done.
+
+    num_neighbors: that the analyses read; without any there are no tiles.
+    """
+    phases = [[Unit(trial, "network")]]
+    for number, indices in enumerate(plan.passes):
+        phases[-1] += [Unit(trial, "record", (number, part)) for part in range(len(plan.parts))]
+        pairs = span_pairs(plan) if num_neighbors else []
+        if pairs:
+            tiles = [(number, index, *pair) for index in indices for pair in pairs]
+            phases.append([Unit(trial, "tile", tile) for tile in tiles])
+        phases.append([Unit(trial, "layer", (number, index)) for index in indices])
+        phases.append([Unit(trial, "release", (number,))])
+    phases.append([Unit(trial, "finish")])
+    return phases
+
+
+def span_pairs(plan: Plan) -> list[tuple[int, int]]:
+    """The pairs of spans between which neighbors are searched: each pair, each span with itself."""
+    return list(itertools.combinations_with_replacement(range(len(plan.spans)), 2))
