@@ -19,6 +19,7 @@ from sweep.sealing import content_key, is_sealed, read_manifest
 if TYPE_CHECKING:
     from sweep.config import DataConfig
 
+SPLITS = ("train", "test")
 NOTE_SECONDS = 10.0
 
 
@@ -83,7 +84,7 @@ class ImageData:
         self.image_shape: tuple[int, int, int] | None = tuple(shape) if shape else None
         self.num_classes: int = data["num_classes"]
         self.class_names: list[str] = data["class_names"]
-        self.counts: dict[str, int] = data["counts"]
+        self.counts: dict[str, int] = {split: data["counts"][split] for split in SPLITS}
         self.class_counts: dict[str, list[int]] = data["class_counts"]
         self.sizes: dict[str, list[int]] = data["sizes"]
         self.mean: list[float] = data["mean"]

@@ -20,6 +20,7 @@ from sweep.data.catalog import open_source
 from sweep.data.choice import choose_rows, split_by_class
 from sweep.data.examine import KEY_BYTES, Examined, PixelStatistics, examine_all
 from sweep.data.partitionfile import PartitionWriter
+from sweep.data.partitions import SPLITS
 from sweep.data.problems import Problems, find_duplicates, find_empty_classes
 from sweep.data.source import NO_LABEL, Source, SourceSplit, Unreadable
 from sweep.errors import UserError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 MIN_TRAIN = 20  # as few as `measure.num_samples` may be
 MIN_TEST = 1
 MAX_TENSOR_SIDE = 64  # images of one shape and no larger side are kept as pixels
-SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
