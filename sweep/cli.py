@@ -21,6 +21,7 @@ app = typer.Typer(
 
 for command in (
     sweeps.run,
+    sweeps.measure,
     sweeps.check,
     sweeps.regress,
     sweeps.report,
@@ -28,6 +29,7 @@ for command in (
     sweeps.ui,
     sweeps.export,
     networks.layers,
+    networks.profile,
     data.prepare,
     points.estimate,
     points.validate,

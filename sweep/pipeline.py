@@ -73,8 +73,12 @@ def run_sweep(
     cluster: Cluster,
     progress: Progress,
     tracking_uri: str | None = None,
+    *,
+    train: bool = True,
 ) -> SweepResult:
     """Prepare, train, measure, track, regress, report: whatever of it isn't sealed yet.
+
+    train: whether to; without, what isn't trained yet is left out.
 
     Raises UserError before anything is written if the cluster can't hold a trial, and if
     another run of the same sweep in the same storage is alive.
@@ -86,7 +90,12 @@ def run_sweep(
     claim_storage(storage)
     from sweep.data.partitions import prepare_data
 
-    data = prepare_data(config.data, storage)
+    data = prepare_data(config.data, storage, progress)
+    if not data.counts["test"]:
+        raise UserError(
+            "data.test_fraction: 0 leaves no test images, and a sweep asks for test accuracy: "
+            "hold some out, or use `idsweep profile`"
+        )
     work = Work(config, storage, data)
     with only_driver(work.sweep_paths.lock, config.name):
         trials = make_trials(config, data.digest)
@@ -95,7 +104,7 @@ def run_sweep(
         remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
         tracking = TrackingThread(work, sweep.text, storage, tracking_uri, progress)
         try:
-            failures = _train_and_measure(work, trials, cluster, progress, tracking, clock)
+            failures = _train_and_measure(work, trials, cluster, progress, tracking, clock, train)
             clock.mark("measured")
             uri = tracking.drain()
         finally:
@@ -219,6 +228,7 @@ def _train_and_measure(
     progress: Progress,
     tracking: TrackingThread,
     clock: Clock,
+    train: bool,
 ) -> dict[str, Failure]:
     complete = {trial.key for trial in trials if is_complete(work, trial)}
     open_trials = [trial for trial in trials if trial.key not in complete]
@@ -227,6 +237,10 @@ def _train_and_measure(
         trial for trial in open_trials if trial.epoch and not is_trained(trial, work.paths(trial))
     ]
     new = {trial.key for trial in to_train}
+    if not train and to_train:
+        progress.note(f"{len(to_train)} trials are not trained yet, and left out: `run` trains")
+        open_trials = [trial for trial in open_trials if trial.key not in new]
+        to_train = []
     to_measure = [trial for trial in open_trials if trial.key not in new]
     progress.note(
         f"{len(trials)} trials: {len(complete)} sealed, {len(to_train)} to train, "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,12 +220,21 @@ def export_rows(storage: Storage, name: str, output: Path) -> int:
 
     Trials stand in the order of the plan, so equal sweeps give equal bytes.
     """
-    writers = {".parquet": _write_parquet, ".csv": _write_csv}
-    check_output(output, *writers)
+    check_export(output)
     results = load_results(storage, name)
-    table = to_table(row for result in results.results for row in result.rows)
+    return write_rows_to(output, [row for result in results.results for row in result.rows])
+
+
+def check_export(output: Path) -> None:
+    """Raise UserError unless rows can be written to this file, before any work."""
+    check_output(output, *WRITERS)
+
+
+def write_rows_to(output: Path, rows: Sequence[Measurement]) -> int:
+    """Write measurement rows to a .parquet or .csv file; returns their number."""
+    table = to_table(rows)
     sink = pa.BufferOutputStream()
-    writers[output.suffix](table, sink)
+    WRITERS[output.suffix](table, sink)
     write_output(output, sink.getvalue().to_pybytes())
     return int(table.num_rows)
 
@@ -240,3 +249,9 @@ def _write_csv(table: pa.Table, sink: Any) -> None:
     import pyarrow.csv
 
     pyarrow.csv.write_csv(table, sink)
+
+
+WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+}

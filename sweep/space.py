@@ -21,6 +21,8 @@ from sweep.models.names import model_label
 from sweep.sealing import content_key
 from sweep.sweepfile import merged
 
+# Settings that some networks have and others don't; they are null for those.
+ARCHITECTURE = ("width", "depth", "batch_norm", "kernel_size")
 Role = Literal["trained", "untrained"]
 SHORT_NAMES = {
     "epochs": "e",
@@ -88,9 +90,19 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
 
 
 def varied_keys(trials: list[Trial]) -> list[str]:
-    """The dotted keys on which the trained trials differ, in the order of the schema."""
+    """The dotted keys on which the trained trials differ, in the order of the schema.
+
+    That a network lacks a setting which others have goes with its name, and is no difference.
+    """
     flat = [flatten(trial.config.model_dump()) for trial in trials if trial.role == "trained"]
-    return [key for key in (flat[0] if flat else {}) if len({row[key] for row in flat}) > 1]
+    values = {key: {row[key] for row in flat} for key in (flat[0] if flat else {})}
+    return [key for key, seen in values.items() if len(seen - _lacking(key)) > 1]
+
+
+def _lacking(key: str) -> set[None]:
+    """What a setting is for networks that don't have it, where such a thing is."""
+    section, _, name = key.partition(".")
+    return {None} if section == "model" and name in ARCHITECTURE else set()
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -53,12 +53,20 @@ def load_sweep(source: str | Path, overrides: Sequence[str] = ()) -> SweepFile:
         raise UserError(
             f"can't read sweep file {source} ({reason}); ready sweeps: {', '.join(ready_sweeps())}"
         ) from error
-    reader = _Reader(str(source), text)
+    return parse_sweep(text, str(source), overrides)
+
+
+def parse_sweep(text: str, origin: str, overrides: Sequence[str] = ()) -> SweepFile:
+    """The sweep that a text in YAML is, with overrides; origin: what messages call it.
+
+    Raises UserError as `load_sweep` does.
+    """
+    reader = _Reader(origin, text)
     for override in overrides:
         reader.override(override)
     note = "".join(f"# --set {override}\n" for override in overrides)
     gap = "" if text.endswith("\n") or not note else "\n"
-    return SweepFile(str(source), text + gap + note, reader.config())
+    return SweepFile(origin, text + gap + note, reader.config())
 
 
 class _Reader:

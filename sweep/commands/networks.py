@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sweep.commands.options import console
+from sweep.commands.options import INTERRUPTED, SetOption, console, progress
 
 ModelArgument = Annotated[
     str,
@@ -51,3 +52,84 @@ def layers(
         typer.echo(json.dumps(layers_json(found), indent=1))
     else:
         print_layers(found, console())
+
+
+def profile(
+    model: ModelArgument,
+    data: Annotated[
+        str, typer.Option("--data", help="A data set: see `idsweep list datasets`.")
+    ] = "digits",
+    path: Annotated[str | None, typer.Option("--path", help="Where its files are.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
+    ] = None,
+    num_samples: Annotated[
+        int | None, typer.Option("--num-samples", min=20, help="Images to measure on.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layers", help="As `idsweep layers` names them. Repeatable."),
+    ] = None,
+    estimator: Annotated[
+        list[str] | None, typer.Option(help="One of `idsweep list estimators`. Repeatable.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
+    ] = None,
+    set_: SetOption = None,
+    storage: Annotated[
+        Path | None,
+        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the profile into this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="All rows, as .parquet or .csv.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure one network's layers on a data set, without a sweep, and draw its profile."""
+    import json
+    import tempfile
+
+    from sweep.models.survey import named_model
+    from sweep.paths import open_storage
+    from sweep.profiling import profile_config, profile_network
+    from sweep.report.picture import to_png
+    from sweep.report.profile_table import draw_profile_of, print_profile
+    from sweep.results import check_export, write_rows_to
+    from sweep.sealing import check_output, write_output
+
+    if png is not None:
+        check_output(png, ".png")
+    if output is not None:
+        check_export(output)
+    given = {
+        "data.name": data,
+        "data.path": path,
+        "measure.num_samples": num_samples,
+        "measure.layers": layer,
+        "analyses.intrinsic.estimators": estimator,
+    }
+    settings = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    named = {"weights": weights, "image_size": image_size}
+    network = named_model(model, **{key: value for key, value in named.items() if value})
+    config = profile_config(network, [*settings, *(set_ or [])])
+    try:
+        with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
+            kept = open_storage(storage or folder, create=True)
+            found = profile_network(config, kept, progress(err=True))
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if png is not None:
+        write_output(png, to_png(draw_profile_of(found)))
+    if output is not None:
+        write_rows_to(output, found.rows)
+    if json_:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+        return
+    print_profile(found, console())
+    for name, file in (("picture", png), ("rows", output)):
+        if file is not None:
+            typer.echo(f"{name}: {file}")

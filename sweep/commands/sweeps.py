@@ -34,26 +34,21 @@ def run(
 
     The same command again goes on where the last one stopped.
     """
-    from sweep.cluster import RayCluster
-    from sweep.paths import open_storage
-    from sweep.pipeline import run_sweep
-    from sweep.report.terminal import print_result
-    from sweep.sweepfile import load_sweep
+    _run(sweep, storage, tracking_uri, address, set_, train=True)
 
-    file = load_sweep(sweep, set_ or [])
-    cluster = RayCluster(address)
-    try:
-        result = run_sweep(
-            file, open_storage(storage, create=True), cluster, progress(), tracking_uri
-        )
-    except KeyboardInterrupt:
-        typer.echo("stopped; what is sealed is kept: the same command goes on from there", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-    finally:
-        cluster.close()
-    print_result(result, console())
-    if result.failures:
-        raise typer.Exit(1)
+
+def measure(
+    sweep: SweepArgument,
+    storage: StorageOption = DEFAULT,
+    tracking_uri: TrackingOption = None,
+    address: AddressOption = None,
+    set_: SetOption = None,
+) -> None:
+    """Measure what is trained already, and train nothing: after adding analyses, say.
+
+    Kept activations (measure.keep_activations) spare the forward passes.
+    """
+    _run(sweep, storage, tracking_uri, address, set_, train=False)
 
 
 def check(
@@ -151,3 +146,33 @@ def export(
     folder = existing(storage)
     count = export_rows(folder, sweep_name(sweep, folder), output)
     typer.echo(f"{count} rows in {output}")
+
+
+def _run(
+    sweep: str,
+    storage: Path,
+    tracking_uri: str | None,
+    address: str | None,
+    set_: list[str] | None,
+    *,
+    train: bool,
+) -> None:
+    from sweep.cluster import RayCluster
+    from sweep.paths import open_storage
+    from sweep.pipeline import run_sweep
+    from sweep.report.terminal import print_result
+    from sweep.sweepfile import load_sweep
+
+    file = load_sweep(sweep, set_ or [])
+    cluster = RayCluster(address)
+    try:
+        folder = open_storage(storage, create=train)
+        result = run_sweep(file, folder, cluster, progress(), tracking_uri, train=train)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is sealed is kept: the same command goes on from there", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        cluster.close()
+    print_result(result, console())
+    if result.failures:
+        raise typer.Exit(1)

@@ -52,10 +52,10 @@ class DataConfig(Section):
     storage_options: StorageOptions = StorageOptions()
     test_fraction: float = Field(
         default=0.25,
-        gt=0,
+        ge=0,
         lt=1,
         description="share of each class held out for testing, where the data set has no test "
-        "split of its own",
+        "split of its own; 0, for a profile alone: none",
     )
     seed: Seed = Field(default=0, description="seed of the split and of `choose`")
     classes: list[str] | None = Field(

@@ -116,11 +116,11 @@ class Split:
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        return _joined([_numbers(batch, "label") for batch in self._batches])
+        return self._column("label")
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:
-        return _joined([_numbers(batch, "id") for batch in self._batches])
+        return self._column("id")
 
     @cached_property
     def images(self) -> NDArray[np.uint8]:
@@ -152,6 +152,11 @@ class Split:
             here = parts == part
             found[here] = self._pixels[part][rows[here] - self._starts[part]]
         return found
+
+    def _column(self, name: str) -> NDArray[np.int64]:
+        # A split without images has no partition.
+        parts = [_numbers(batch, name) for batch in self._batches]
+        return _joined(parts or [np.empty(0, np.int64)])
 
     @cached_property
     def _pixels(self) -> list[NDArray[np.uint8]]:

@@ -104,8 +104,9 @@ def write_data_set(
         problems.check_bad(config.max_bad_images)
         by_split = {part.split: part for part in parts}
         counts = {split: len(written.rows[split]) for split in SPLITS}
-        _check_counts("data.max_bad_images: leaving out what is corrupt", counts, source)
-        labels = {s: by_split[s].source.labels[np.array(written.rows[s])] for s in SPLITS}
+        least = _least(config, source)
+        _check_counts("data.max_bad_images: leaving out what is corrupt", counts, least, source)
+        labels = {s: by_split[s].source.labels[np.array(written.rows[s], np.int64)] for s in SPLITS}
 
         def place(number: int) -> str:
             split, row = "train", number
@@ -151,13 +152,14 @@ def choose_parts(config: DataConfig, source: Source, problems: Problems) -> list
     }
     problems.check_bad(config.max_bad_images)
     first_ids = {"train": 0, "test": 0}
+    least = _least(config, source)
     if "all" in source.splits:
         whole = source.splits["all"]
         drawn = split_by_class(whole.labels[valid["all"]], config.test_fraction, config.seed)
         rows = {split: valid["all"][drawn[split]] for split in SPLITS}
         splits = dict.fromkeys(SPLITS, whole)
         why = f"data.test_fraction: {config.test_fraction}"
-        _check_counts(why, {split: len(rows[split]) for split in SPLITS}, source)
+        _check_counts(why, {split: len(rows[split]) for split in SPLITS}, least, source)
     else:
         rows, splits = valid, source.splits
         first_ids["test"] = len(splits["train"].labels)
@@ -165,9 +167,8 @@ def choose_parts(config: DataConfig, source: Source, problems: Problems) -> list
     for split in SPLITS:
         labels = splits[split].labels
         rows[split] = rows[split][np.isin(labels[rows[split]], list(kept))]
-    find_empty_classes(
-        problems, {s: splits[s].labels[rows[s]] for s in SPLITS}, source.class_names, kept
-    )
+    labels_by_split = {s: splits[s].labels[rows[s]] for s in SPLITS if least[s]}
+    find_empty_classes(problems, labels_by_split, source.class_names, kept)
     problems.check_empty(config.allow_empty_classes)
     for split in SPLITS:
         chosen = choose_rows(
@@ -179,7 +180,7 @@ def choose_parts(config: DataConfig, source: Source, problems: Problems) -> list
         )
         parts.append(Part(split, splits[split], rows[split][chosen], first_ids[split]))
     why = f"data.choose: {config.choose}" + (" of data.classes" if config.classes else "")
-    _check_counts(why, {part.split: len(part.rows) for part in parts}, source)
+    _check_counts(why, {part.split: len(part.rows) for part in parts}, least, source)
     return parts
 
 
@@ -236,12 +237,19 @@ def _kept_classes(config: DataConfig, source: Source) -> set[int]:
     return {index[name] for name in config.classes}
 
 
-def _check_counts(why: str, counts: dict[str, int], source: Source) -> None:
+def _least(config: DataConfig, source: Source) -> dict[str, int]:
+    """The fewest images of each split; no test split is needed where none is asked for."""
+    without_test = "all" in source.splits and config.test_fraction == 0
+    return {"train": MIN_TRAIN, "test": 0 if without_test else MIN_TEST}
+
+
+def _check_counts(why: str, counts: dict[str, int], least: dict[str, int], source: Source) -> None:
     total = sum(len(split.labels) for split in source.splits.values())
-    for split, least in (("train", MIN_TRAIN), ("test", MIN_TEST)):
-        if counts[split] < least:
+    for split in SPLITS:
+        if counts[split] < least[split]:
             raise UserError(
-                f"{why} leaves {counts[split]} of {total} images to {split}, which needs {least}"
+                f"{why} leaves {counts[split]} of {total} images to {split}, "
+                f"which needs {least[split]}"
             )
 
 

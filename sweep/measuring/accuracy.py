@@ -42,8 +42,9 @@ class AccuracyAnalysis:
         self.settings: Mapping[str, Any] = {"max_images": max_images}
 
     def measure_network(self, view: NetworkView) -> Iterable[Measurement]:
-        for split in ("train", "test"):
-            yield from self._measure_split(view, split)
+        for split, count in view.checkpoint.data.counts.items():
+            if count:
+                yield from self._measure_split(view, split)
 
     def measure_layer(self, view: LayerView) -> Iterable[Measurement]:
         return ()

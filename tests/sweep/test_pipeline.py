@@ -82,7 +82,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_rows(finished, tiny_file, stor
             run(tiny_file, storage, cluster=KilledAfter(count))
     lines = []
     result = run(tiny_file, storage, lines=lines)
-    assert lines[0] == "24 trials: 6 sealed, 18 to train, 18 to measure"
+    assert lines[0] == "24 trials: 14 sealed, 10 to train, 10 to measure"
     assert exported(storage, tmp_path) == exported(finished.results.work.storage, tmp_path)
     # Nobody went on writing behind an interrupted run's back.
     client = connect(result.tracking_uri)

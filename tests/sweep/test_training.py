@@ -10,6 +10,7 @@ from sweep.config import SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.errors import TrialFailure
 from sweep.sealing import file_digest
+from sweep.models.catalog import build_network
 from sweep.space import make_trials
 from sweep.training.labels import corrupt_labels
 from sweep.training.trainer import (
@@ -103,12 +104,10 @@ def test_checkpoint_comes_back_whole(make):
 
 
 def test_untrained_is_the_initialization_of_the_trained(make):
-    from sweep.models.catalog import build_model
-
     trial, data, paths = make(training={"epochs": 0})
     assert train_trial(trial, data, paths) == []
     saved = load_checkpoint(trial, data, paths).state_dict()
-    fresh = build_model(trial.config.model, data, trial.config.training.seed).state_dict()
+    fresh = build_network(trial.config.model, data, trial.config.training.seed).state_dict()
     assert all(torch.equal(saved[key], fresh[key]) for key in fresh)
 
 
