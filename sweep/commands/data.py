@@ -26,6 +26,8 @@ PathOption = Annotated[
     str | None, typer.Option("--path", help="Where its files are: sets data.path.")
 ]
 STATUS_SECONDS = 0.2
+# What a killed command left may be large; one at work adds a partition more often than this.
+LEFTOVER_SECONDS = 3600.0
 
 
 def prepare(
@@ -46,7 +48,7 @@ def prepare(
     from sweep.data.partitions import prepare_data, prepared_data
     from sweep.paths import claim_storage, open_storage
     from sweep.report.data_table import print_data
-    from sweep.sealing import check_output, write_output
+    from sweep.sealing import check_output, remove_unfinished, write_output
 
     if png is not None:
         check_output(png, ".png")
@@ -54,6 +56,7 @@ def prepare(
     folder = open_storage(storage, create=True)
     was_there = prepared_data(config, folder) is not None
     claim_storage(folder)
+    remove_unfinished(folder.folder, older_than=LEFTOVER_SECONDS)
     began = time.monotonic()
     terminal = console()
     try:

@@ -77,7 +77,10 @@ def pixels_of_batch(batch: Any, shape: tuple[int, int, int]) -> NDArray[np.uint8
 
 def _image_column(contents: list[Any]) -> Any:
     if isinstance(contents[0], bytes):
-        return pa.array(contents, pa.binary())
+        # By hand: Arrow's own way from a list takes three times the memory.
+        ends = np.cumsum([0, *map(len, contents)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(contents))]
+        return pa.BinaryArray.from_buffers(pa.binary(), len(contents), buffers)
     # The shape lives in the manifest: a plain fixed-size list of bytes can't permute axes.
     flat = np.stack(contents).reshape(-1)
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), contents[0].size)

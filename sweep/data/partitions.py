@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.data.partitionfile import pixels_of_batch, read_partition
+from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.sealing import content_key, is_sealed, read_manifest
 
@@ -47,7 +48,15 @@ def prepare_data(
     if not is_sealed(folder):
         from sweep.data.preparing import write_data_set
 
-        write_data_set(config, folder, progress.note if progress else lambda _: None, note_seconds)
+        note = progress.note if progress else lambda _: None
+        try:
+            write_data_set(config, folder, note, note_seconds)
+        except OSError as error:
+            # A file that may not be read, or a disk that is full.
+            raise UserError(
+                f"{error.filename or folder}: {error.strerror or error}: the data set can't be "
+                "prepared; mend that, or choose another folder with --storage"
+            ) from error
     return ImageData(folder)
 
 

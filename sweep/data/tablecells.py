@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from sweep.data.source import SourceImage, Unreadable, channels_first
 
+BINARY = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
+
 
 def read_image(cell: Any, shape: tuple[int, ...] | None) -> SourceImage:
     """An image from an Arrow scalar.
@@ -25,7 +32,7 @@ def read_image(cell: Any, shape: tuple[int, ...] | None) -> SourceImage:
         if content.get("bytes") is None:
             return Unreadable(f"no bytes, only the path {content.get('path')!r}")
         return bytes(content["bytes"])
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+    if any(is_one(kind) for is_one in BINARY):
         return bytes(cell.as_py())
     if isinstance(kind, pa.FixedShapeTensorType):
         return channels_first(cell.to_numpy())

@@ -8,6 +8,7 @@ from PIL import Image
 from sweep.config import DataConfig
 from sweep.data.decode import decode, open_image
 from sweep.data.examine import PixelStatistics
+from sweep.data.partitionfile import PartitionWriter
 from sweep.data.partitions import prepare_data, prepared_data
 from sweep.data.problems import NAMED, Problems, find_duplicates
 from sweep.errors import UserError
@@ -177,3 +178,13 @@ def test_statistics_are_those_of_all_pixels():
     only_grey = PixelStatistics.empty()
     only_grey.update(np.bincount(grey.ravel(), minlength=256)[None])
     np.testing.assert_allclose(only_grey.moments(), [[grey.mean() / 255], [grey.std() / 255]])
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder, storage, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PartitionWriter, "close", full)
+    with pytest.raises(UserError, match="No space left on device: the data set can't be prepared"):
+        prepare_data(config_of(folder), storage)
+    assert list((storage.folder / "data").iterdir()) == []
