@@ -126,6 +126,11 @@ def _input(config: ModelConfig, data: ImageData) -> tuple[Preprocessing, Shape]:
     """How images are prepared for the network, and the (C, H, W) that it then gets."""
     library = LIBRARIES.get(source_of(config.name))
     own: Preprocessing | None = library.preprocessing(config) if library is not None else None
+    if own is not None and len(data.mean) not in (1, own.channels):
+        raise UserError(
+            f"{config.name} takes images of 1 or {own.channels} channels, but those of "
+            f"{data.name} have {len(data.mean)}"
+        )
     if data.image_shape is None:
         geometry = for_encoded(config.name, own, config.image_size, len(data.mean))
     else:
@@ -161,14 +166,14 @@ def _num_outputs(network: nn.Module, shape: Shape, name: str) -> int:
             logits = logits_of(network.eval()(torch.zeros(2, *shape)))
     except Exception as error:
         raise UserError(
-            f"model.name {name}: the network fails for images of {shape} "
+            f"{name}: the network fails for images of {shape} "
             f"({type(error).__name__}: {' '.join(str(error).split())[:200]})"
         ) from error
     finally:
         network.train(training)
     if logits.ndim != 2 or len(logits) != 2:
         raise UserError(
-            f"model.name {name}: the network must return (N, classes) logits, but for 2 images "
+            f"{name}: the network must return (N, classes) logits, but for 2 images "
             f"of {shape} it returns {tuple(logits.shape)}"
         )
     return logits.shape[1]

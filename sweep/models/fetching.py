@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from sweep.errors import UserError
@@ -18,6 +19,7 @@ logger = logging.getLogger("idsweep")
 
 SAFETENSORS = "model.safetensors"
 TORCH_BIN = "pytorch_model.bin"
+PATIENCE = 10  # seconds for the hub to answer at all
 
 
 def torch_hub_file(url: str, model: str) -> Path:
@@ -50,7 +52,19 @@ def torch_hub_file(url: str, model: str) -> Path:
 def hub_file(repository: str, names: Sequence[str], model: str) -> Path:
     """The first of `names` that a Hugging Face repository has: cached (HF_HOME), else fetched.
 
-    repository: "organisation/name", or with "@revision".
+    repository: "organisation/name", or with "@revision". Raises UserError if none of them
+    is there, or none can be fetched.
+    """
+    found = optional_hub_file(repository, names, model)
+    if found is None:
+        raise UserError(f"{model}: {repository} on Hugging Face has no {' or '.join(names)}")
+    return found
+
+
+def optional_hub_file(repository: str, names: Sequence[str], model: str) -> Path | None:
+    """The same; None if the repository has none of `names`, as the hub says or the cache knows.
+
+    Raises UserError if the hub must be asked and can't be.
     """
     found = cached_hub_file(repository, names)
     if found is not None:
@@ -59,37 +73,32 @@ def hub_file(repository: str, names: Sequence[str], model: str) -> Path:
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     repo_id, _, revision = repository.partition("@")
-    logger.warning("%s: fetching %s of %s from Hugging Face", model, " or ".join(names), repo_id)
-    reason: Exception = UserError("no such file")
-    for name in names:
+    unknown = [name for name in names if not _known_absent(repository, name)]
+    if unknown:
+        files = " or ".join(unknown)
+        logger.warning("%s: fetching %s of %s from Hugging Face", model, files, repo_id)
+    for name in unknown:
         try:
+            _reach_hub()
             return Path(hf_hub_download(repo_id, name, revision=revision or None))
-        except LocalEntryNotFoundError as error:
-            reason = error
-            break
-        except EntryNotFoundError as error:
-            reason = error
         except Exception as error:
-            reason = error
-            break
-    folder = hub_folder(repository)
-    raise UserError(
-        f"{model}: {' or '.join(names)} of {repo_id} can't be fetched from Hugging Face "
-        f"({_reason(reason)}); put it at {folder / 'snapshots' / (revision or 'main') / names[0]}, "
-        "or set HF_HOME to the folder that holds hub/"
-    )
+            if isinstance(error, EntryNotFoundError) and not isinstance(
+                error, LocalEntryNotFoundError
+            ):
+                continue
+            place = hub_folder(repository) / "snapshots" / _snapshot(repository) / name
+            raise UserError(
+                f"{model}: {files} of {repo_id} can't be fetched from Hugging Face "
+                f"({_reason(error)}); put it at {place}, or set HF_HOME to the folder that "
+                "holds hub/"
+            ) from error
+    return None
 
 
 def cached_hub_file(repository: str, names: Sequence[str]) -> Path | None:
     """The first of `names` in Hugging Face's cache, without network; None if none is there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    repo_id, _, revision = repository.partition("@")
-    for name in names:
-        found = try_to_load_from_cache(repo_id, name, revision=revision or None)
-        if isinstance(found, str):
-            return Path(found)
-    return None
+    found = (_in_cache(repository, name) for name in names)
+    return next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def hub_folder(repository: str) -> Path:
@@ -98,6 +107,36 @@ def hub_folder(repository: str) -> Path:
 
     name = repository.partition("@")[0].replace("/", "--")
     return Path(constants.HF_HUB_CACHE) / f"models--{name}"
+
+
+def _reach_hub() -> None:
+    """Raises what the network says at once: downloads retry for half a minute."""
+    from huggingface_hub import constants, get_session
+
+    get_session().head(constants.ENDPOINT, timeout=PATIENCE)
+
+
+def _in_cache(repository: str, name: str) -> Any:
+    """The path in the cache, None if it isn't there, a mark if the hub has no such file."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    repo_id, _, revision = repository.partition("@")
+    try:
+        return try_to_load_from_cache(repo_id, name, revision=revision or None)
+    except HFValidationError as error:
+        raise UserError(f"hf/{repository}: no hub id and no folder ({_reason(error)})") from error
+
+
+def _known_absent(repository: str, name: str) -> bool:
+    return _in_cache(repository, name) is not None
+
+
+def _snapshot(repository: str) -> str:
+    """The folder below `snapshots` that stands for the wanted revision."""
+    revision = repository.partition("@")[2] or "main"
+    reference = hub_folder(repository) / "refs" / revision
+    return reference.read_text().strip() if reference.is_file() else revision
 
 
 def _reason(error: BaseException) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from sweep.errors import UserError
-from sweep.models.fetching import SAFETENSORS, TORCH_BIN, cached_hub_file, hub_file
-from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from sweep.models.fetching import SAFETENSORS, TORCH_BIN, hub_file, logger, optional_hub_file
+from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Normalize, Preprocessing
 from sweep.models.weights import is_file_name
 
 if TYPE_CHECKING:
@@ -67,12 +67,11 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
     from transformers import AutoImageProcessor
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
 
-    name, own = _name(config), _config(config)
-    folder = None if _is_type(name) else _folder(config)
+    own, folder = _config(config), _processor_folder(config)
     processor: Any = None
     with _quiet():
         try:
-            if folder is not None and (folder / PROCESSOR).is_file():
+            if folder is not None:
                 processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
             else:
                 kinds = IMAGE_PROCESSOR_MAPPING[type(own)]
@@ -84,7 +83,34 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
         side = getattr(own, "image_size", 224)
         size = tuple(side) if isinstance(side, list | tuple) else (side, side)
         return Preprocessing(size, size[0], "bilinear", 3, IMAGENET_MEAN, IMAGENET_STD)
-    return _translated(processor)
+    check_translation(processor, config.name)
+    return translated(processor)
+
+
+def check_translation(processor: Any, model: str) -> None:
+    """Says in the log if a processor does more than resize, crop, rescale and normalize.
+
+    Found by running it beside ours on an image of noise. Pillow and torch round a resize
+    differently: by a level of 255 or two, which is let pass.
+    """
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    found = translated(processor)
+    noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).resize((400, 300), Image.Resampling.BICUBIC)
+    pixels = np.asarray(image).transpose(2, 0, 1)[None]
+    theirs = processor(image, return_tensors="pt")["pixel_values"]
+    ours = Normalize(found.mean, found.std)(found.pixels(pixels))
+    level = 1 / (255 * min(found.std))
+    if ours.shape != theirs.shape or float(torch.max(torch.abs(ours - theirs))) > 2.5 * level:
+        logger.warning(
+            "%s: %s does more than resize, crop, rescale and normalize; the network gets "
+            "images without that",
+            model,
+            type(processor).__name__,
+        )
 
 
 def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
@@ -159,6 +185,21 @@ def _folder(config: ModelConfig) -> Path:
     return hub_file(name, [CONFIG], config.name).parent
 
 
+def _processor_folder(config: ModelConfig) -> Path | None:
+    """Where the image processor's settings lie; None if there are none, as for a type.
+
+    A hub id whose settings aren't cached is asked for them: the type's own would be
+    silently wrong for many.
+    """
+    name = _name(config)
+    if _is_type(name):
+        return None
+    if (Path(name) / CONFIG).is_file():
+        return Path(name) if (Path(name) / PROCESSOR).is_file() else None
+    found = optional_hub_file(name, [PROCESSOR], config.name)
+    return None if found is None else found.parent
+
+
 def _weights_folder(config: ModelConfig) -> Path:
     """The same, with the weights in it."""
     folder = _folder(config)
@@ -168,10 +209,6 @@ def _weights_folder(config: ModelConfig) -> Path:
     name = _name(config)
     if (Path(name) / CONFIG).is_file():
         raise UserError(f"{config.name}: the folder holds none of {', '.join(files)}")
-    if cached_hub_file(name, [PROCESSOR]) is None:
-        # A few have none: then the type's own is taken.
-        with suppress(UserError):
-            hub_file(name, [PROCESSOR], config.name)
     found = hub_file(name, files, config.name)
     if found.name == INDEX:
         import json
@@ -181,7 +218,7 @@ def _weights_folder(config: ModelConfig) -> Path:
     return found.parent
 
 
-def _translated(processor: Any) -> Preprocessing:
+def translated(processor: Any) -> Preprocessing:
     """An image processor of transformers in our terms: resize, crop, rescale, normalize."""
     size, crop = dict(processor.size or {}), dict(getattr(processor, "crop_size", None) or {})
     sides: Any = (size.get("height"), size.get("width"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -142,7 +143,7 @@ def models_catalog() -> list[tuple[str, str]]:
     ]
 
 
-def _check_listed(name: str, known: list[str], library: str) -> None:
+def _check_listed(name: str, known: Sequence[str], library: str) -> None:
     if name in known:
         return
     # Of hundreds, those that begin alike say more than all of them.

@@ -33,20 +33,19 @@ def imported(name: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise UserError(
-            f"model.name {name}: module {module_name} can't be imported from the current folder "
+            f"{name}: module {module_name} can't be imported from the current folder "
             f"or what is installed ({error})"
         ) from error
     except Exception as error:
         raise UserError(
-            f"model.name {name}: module {module_name} fails when imported "
-            f"({type(error).__name__}: {error})"
+            f"{name}: module {module_name} fails when imported ({type(error).__name__}: {error})"
         ) from error
     finally:
         if added:
             sys.path.remove(here)
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise UserError(f"model.name {name}: module {module_name} has no function {function_name}")
+        raise UserError(f"{name}: module {module_name} has no function {function_name}")
     return function  # type: ignore[no-any-return]
 
 
@@ -72,21 +71,18 @@ def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, in
         ways = [
             f"set model.{name}" if name in SETTINGS else f"give {name} a default" for name in needed
         ]
-        raise UserError(
-            f"model.name {config.name}: it needs {', '.join(needed)}: {', '.join(ways)}"
-        )
+        raise UserError(f"{config.name}: it needs {', '.join(needed)}: {', '.join(ways)}")
     given = {name: value for name, value in offered.items() if name in parameters}
     try:
         network = function(**given)
     except Exception as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise UserError(
-            f"model.name {config.name}: called with {arguments}, it fails "
-            f"({type(error).__name__}: {error})"
+            f"{config.name}: called with {arguments}, it fails ({type(error).__name__}: {error})"
         ) from error
     if not isinstance(network, nn.Module):
         raise UserError(
-            f"model.name {config.name}: it must return an nn.Module, but returned "
+            f"{config.name}: it must return an nn.Module, but returned "
             f"{network if isinstance(network, type) else type(network).__name__}"
         )
     return network

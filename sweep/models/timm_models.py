@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 PRETRAINED = "pretrained"
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """All that timm registers: architectures, and architectures with a weights tag."""
     import timm
 
-    return [*timm.list_models(), *timm.list_models(pretrained=True)]
+    return (*timm.list_models(), *timm.list_models(pretrained=True))
 
 
 def check_weights(name: str, weights: str) -> None:
@@ -81,7 +83,9 @@ def load(
     A network published without a head gives its features.
     """
     published = _published(_name(config))
-    overlay = {"file": str(_file(published, config.name)), "source": None}
+    overlay: dict[str, Any] = {"file": str(_file(published, config.name)), "source": None}
+    if published.get("hf_hub_id") and not published.get("hf_hub_filename"):
+        overlay["custom_load"] = False  # that is for the original file; the hub has timm's own
     head = {} if keep_head else {"num_classes": num_classes}
     network: Any = _create(
         config, image_shape, pretrained=True, pretrained_cfg_overlay=overlay, **head

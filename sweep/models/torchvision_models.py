@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -25,16 +26,17 @@ OLD_DENSENET = re.compile(
 )
 
 
-def names() -> list[str]:
+@cache
+def names() -> tuple[str, ...]:
     """All that torchvision registers as classifiers."""
     from torchvision import models
 
-    return list(models.list_models(module=models))
+    return tuple(models.list_models(module=models))
 
 
 def check_weights(name: str, weights: str) -> None:
     """Raises UserError that lists the named weights if `weights` is none of them."""
-    if not is_file_name(weights) and weights not in _weight_names(name):
+    if not is_file_name(weights) and weights not in (*_weight_names(name), "DEFAULT"):
         raise UserError(
             f"torchvision/{name} has no weights {weights!r}: "
             f"{', '.join(_weight_names(name))}, DEFAULT or a file (.safetensors, .pt, .pth)"
@@ -91,7 +93,16 @@ def load(
     from torchvision import models
 
     name = config.name.partition("/")[2]
-    path = torch_hub_file(models.get_model_weights(name)[weights].url, config.name)
+    entry = models.get_model_weights(name)[weights]
+    own = _published(entry).size
+    if _size_argument(name) is not None and own != image_shape[1:]:
+        raise UserError(
+            f"{config.name} with {weights} takes images of {own} alone, but got "
+            f"{image_shape[1:]}: leave model.image_size out"
+        )
+    path = torch_hub_file(entry.url, config.name)
+    if keep_head and entry.meta["categories"]:
+        num_classes = len(entry.meta["categories"])  # so that it is built once
     return with_weights(
         lambda number: build(config, number, image_shape),
         renamed(name, read_state(path)),

@@ -40,10 +40,9 @@ def read_state(path: Path) -> State:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        hint = "; only tensors are read" if "weights_only" in reason.lower() else ""
-        raise UserError(
-            f"model.weights: {path} is no whole weights file ({reason}){hint}"
-        ) from error
+        if type(error).__name__ == "UnpicklingError":  # torch would have it read all the same
+            reason = "it is damaged, or holds more than tensors, which reading would run as code"
+        raise UserError(f"model.weights: {path} is no whole weights file ({reason})") from error
     for nest in NESTS:
         if isinstance(found, dict) and isinstance(found.get(nest), Mapping):
             found = dict(found[nest])
@@ -123,8 +122,14 @@ def _check_match(
 ) -> None:
     missing = [name for name in expected if name not in state and name not in head]
     unexpected = [name for name in state if name not in expected]
-    # Old files lack BatchNorm's counter of batches, which no output depends on.
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    # Old files lack BatchNorm's counter of batches, which no output depends on, and
+    # safetensors files hold once what a network holds under two names.
+    here = {expected[name].data_ptr() for name in state if name in expected}
+    missing = [
+        name
+        for name in missing
+        if not name.endswith("num_batches_tracked") and expected[name].data_ptr() not in here
+    ]
     shapes = [
         f"{name} is {_shape(tensor)} in the file and {_shape(expected[name])} in the network"
         for name, tensor in state.items()
