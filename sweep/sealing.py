@@ -30,7 +30,8 @@ def seal(folder: Path, *, durable: bool = True, **facts: Any) -> Iterator[Path]:
 
     durable: whether to wait until the disk has it, and to keep digests; without, it
         outlives a killed process but perhaps not the machine: for what can be made again.
-    facts: JSON values kept in the manifest, readable by `read_manifest`.
+    facts: JSON values kept in the manifest, readable by `read_manifest`. A dictionary among
+        them may still be filled inside: the manifest is written last.
 
     An exception inside leaves nothing behind. If someone else sealed the same folder in
     the meantime, theirs stays: what is sealed never changes.
