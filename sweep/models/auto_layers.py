@@ -62,10 +62,10 @@ def _largest_gap(chosen: Sequence[Point], trace: Trace) -> float:
 
 def _framed(taken: Sequence[Point], trace: Trace, points: Sequence[Point]) -> list[Point]:
     """With the input, what enters the classifier and the output; each content once."""
-    named = {point.name: point for point in points}
+    images = [point for point in points if point.name == INPUT]
     by_content: dict[object, Point] = {}
     classifier = [p for p in points if p.side == "output" and p.module == trace.classifier.module]
-    for point in (named[INPUT], *classifier, *taken):
+    for point in (*images, *classifier, *taken):
         if point.value.per_image:
             by_content.setdefault(point.value.content, point)
     ends = [(trace.classifier.taken, "input"), (trace.logits, "output")]

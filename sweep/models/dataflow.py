@@ -102,13 +102,6 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if number is not None and number >= since:
             self.nodes[number].depth += steps
 
-    def adopt(self, tensor: torch.Tensor, sources: Iterable[torch.Tensor]) -> None:
-        """Make a tensor that nobody saw being made a node, made from `sources`."""
-        parents = frozenset(n for n in map(self.node, sources) if n is not None)
-        if parents and self.node(tensor) is None:
-            has_class = any(self.nodes[n].has_class for n in parents)
-            self._add(tensor, parents, (), has_class)
-
     def __torch_dispatch__(
         self,
         func: Any,

@@ -67,8 +67,9 @@ def all_points(network: nn.Module, trace: Trace) -> list[Point]:
     for call in inner:  # after the outputs: a child may really be called input
         name = f"{shown_name(network, call.module)}.input{_suffix(call)}"
         add(name, call.number, "input", call.module, call.taken, call.order - 0.5)
-    last = trace.calls[-1]
-    add("output", 1, "output", last.module, trace.logits, last.order)
+    if not any(p.value.content == trace.logits.content for p in by_name.values()):
+        last = trace.calls[-1]
+        add("output", 1, "output", last.module, trace.logits, last.order)
     return sorted(by_name.values(), key=lambda point: point.order)
 
 

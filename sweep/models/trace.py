@@ -16,7 +16,7 @@ from torch import nn
 
 from sweep.errors import TrialFailure
 from sweep.models.dataflow import Content, DataFlow, Node, TransformationCounter
-from sweep.models.values import has_row_per_image, main_tensor, tensors_in
+from sweep.models.values import has_row_per_image, main_tensor
 
 LINEAR = (nn.Linear, nn.Bilinear)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -185,7 +185,7 @@ class _Recorder:
         handles = []
         for path, module in network.named_modules():
             handles.append(module.register_forward_pre_hook(self._before, with_kwargs=True))
-            handles.append(module.register_forward_hook(self._after(path), with_kwargs=True))
+            handles.append(module.register_forward_hook(self._after(path)))
         try:
             yield
         finally:
@@ -212,11 +212,8 @@ class _Recorder:
         self._open.append(self.draft((args, kwargs)))
 
     def _after(self, path: str) -> Any:
-        def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        def hook(module: nn.Module, _: Any, output: Any) -> None:
             taken = self._open.pop()
-            sources = list(tensors_in((args, kwargs)))
-            for tensor in tensors_in(output):
-                self._flow.adopt(tensor, sources)
             self._counts[path] += 1
             number, order = self._counts[path], len(self.drafts)
             draft = _DraftCall(path, module, number, order, taken, self.draft(output))
