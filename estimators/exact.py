@@ -21,6 +21,10 @@ from estimators.points import Points
 
 # Numbers of one chunk of differences: fits a core's cache.
 CHUNK_NUMBERS = {"cpu": 1 << 19, "cuda": 1 << 26}
+# From so many units on, pairs are measured one by one, in columns of WIDE_COLUMNS, without
+# copies of their rows.
+WIDE_UNITS = 1 << 16
+WIDE_COLUMNS = 1 << 13
 # The pairs of one point fill much of a chunk from this part of it on.
 LARGE_SHARE = 4
 # Numbers of one chunk of everybody, when a few rows are measured against all.
@@ -143,6 +147,13 @@ def _squared_distances(
 ) -> torch.Tensor:
     """(C,) float64 sums of squared differences of the scaled points."""
     squares = torch.empty(len(low), dtype=torch.float64, device=points.device)
+    if points.num_units >= WIDE_UNITS and points.device.type == "cpu":
+        owners = points.owners(low) * points.num_points + points.owners(high)
+        order = owners.argsort(stable=True)
+        rows = zip(points.each(low[order]), points.each(high[order]), strict=True)
+        for place, (first, second) in zip(order.tolist(), rows, strict=True):
+            squares[place] = _squared_distance(second, first, scale, dtype)
+        return squares
     for chunk in _chunks(low, CHUNK_NUMBERS[points.device.type], points.num_units):
         # Where all pairs of a chunk share their first point, it is read once.
         shared = (
@@ -153,6 +164,33 @@ def _squared_distances(
             ends = [end * scale for end in ends]
         squares[chunk] = _row_sums(ends[0].sub_(ends[1]).square_())
     return squares
+
+
+def _squared_distance(
+    first: torch.Tensor, second: torch.Tensor, scale: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """() float64, to the bit what `_row_sums` makes of the squared differences of two rows.
+
+    A stretch of each stride at a time, so that everything stays in a core's cache.
+    """
+    width = len(first) // STRIDES
+    body = slice(0, STRIDES * width)
+    tall, low = first[body].view(STRIDES, width), second[body].view(STRIDES, width)
+    whole = torch.empty(width, dtype=torch.float64)
+    # The last stretch takes what is left over: sums of very few columns run differently.
+    bounds = [*range(0, max(1, width - WIDE_COLUMNS + 1), WIDE_COLUMNS), width]
+    for part in itertools.starmap(slice, itertools.pairwise(bounds)):
+        ends = [end[:, part].to(dtype) for end in (tall, low)]
+        if scale != 1.0:
+            ends = [end * scale for end in ends]
+        whole[part] = torch.sub(*ends).square_().sum(dim=0)
+    total = _row_sums(whole[None])
+    if len(first) > STRIDES * width:
+        ends = [end[None, STRIDES * width :].to(dtype) for end in (first, second)]
+        if scale != 1.0:
+            ends = [end * scale for end in ends]
+        total = total + _row_sums(ends[0].sub(ends[1]).square_())
+    return total[0]
 
 
 def _chunks(low: torch.Tensor, numbers: int, num_units: int) -> Iterator[slice]:

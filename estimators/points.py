@@ -109,6 +109,22 @@ class Points:
         found = self._gather(self._sources(wanted.reshape(-1)), slice(None))
         return found.reshape(*wanted.shape, self.num_units)
 
+    def each(self, indices: torch.Tensor) -> Iterator[torch.Tensor]:
+        """(D,) tensors of the points with these (M,) indices, views where that is possible.
+
+        A block is opened anew only when it changes: best in the order of `owners`.
+        """
+        places, owners = self._sources(indices), self.owners(indices).tolist()
+        opened, block = -1, torch.empty(0)
+        for place, number in zip(places.tolist(), owners, strict=True):
+            if number != opened:
+                opened, block = number, self._block(number)
+            yield self._convert(block[place - self._starts[number]])
+
+    def owners(self, indices: torch.Tensor) -> torch.Tensor:
+        """(M,) which blocks hold the points with these (M,) indices."""
+        return self._owners(self._sources(indices))
+
     def columns(self, start: int, stop: int, out: torch.Tensor | None = None) -> torch.Tensor:
         """(N, stop - start) tensor, a copy: some units of every point.
 

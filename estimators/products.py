@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from contextlib import contextmanager
 
 import torch
 
-# More rows than this are halved in their product with themselves.
-MOST_ROWS = 160
+# Rows of one strip of a product of rows with themselves, at most.
+STRIP_ROWS = 128
 _HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 TYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -49,22 +50,16 @@ def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return left @ right.T
 
 
-def upper_products(
-    rows: torch.Tensor, start: int = 0
-) -> Iterator[tuple[slice, slice, torch.Tensor]]:
-    """Blocks of the (R, R) product of rows with themselves that cover its upper triangle.
+def upper_products(rows: torch.Tensor) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Strips of the (R, R) product of rows with themselves that cover its upper triangle.
 
-    Each with where its rows and columns are: about half of what the whole product costs.
+    Each with where its rows and columns are: little more than half of the whole product's cost.
     """
-    stop = start + len(rows)
-    if len(rows) <= MOST_ROWS:
-        yield slice(start, stop), slice(start, stop), product(rows, rows)
-        return
-    half = len(rows) // 2
-    middle = start + half
-    yield slice(start, middle), slice(middle, stop), product(rows[:half], rows[half:])
-    yield from upper_products(rows[:half], start)
-    yield from upper_products(rows[half:], middle)
+    num_rows = len(rows)
+    number = -(-num_rows // STRIP_ROWS)
+    bounds = [num_rows * strip // number for strip in range(number + 1)]
+    for start, stop in itertools.pairwise(bounds):
+        yield slice(start, stop), slice(start, num_rows), product(rows[start:stop], rows[start:])
 
 
 @contextmanager
