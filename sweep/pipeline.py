@@ -125,7 +125,7 @@ def run_sweep(
 class Plan:
     """What a run would do.
 
-    trained, measured: how many trials are sealed so far, of `trials`.
+    trained, measured: how many trials are sealed so far, of those to train and of all.
     prepared: whether the data is.
     """
 
@@ -142,7 +142,7 @@ def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     if data is None:
         return Plan(trials, 0, 0, False)
     work = Work(config, storage, data)
-    trained = sum(is_trained(trial, work.paths(trial)) for trial in trials)
+    trained = sum(is_trained(trial, work.paths(trial)) for trial in trials if trial.epoch)
     return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
 
 

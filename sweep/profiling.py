@@ -21,12 +21,14 @@ from sweep.progress import Progress
 from sweep.space import Trial, make_trials
 from sweep.sweepfile import parse_sweep
 
-# All images are measured on: there is nothing to train, so nothing to hold out.
+# All images are measured on: there is nothing to train, so nothing to hold out. Accuracy
+# would take passes of its own.
 BASE = """
 name: profile
 training: {epochs: 0}
 measure: {untrained: false}
 data: {test_fraction: 0}
+analyses: {accuracy_images: 0}
 """
 
 

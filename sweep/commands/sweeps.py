@@ -59,9 +59,11 @@ def check(
 ) -> None:
     """Validate a sweep file and print the plan; nothing is kept."""
     from sweep.cluster import RayCluster, check_capacity
+    from sweep.data.partitions import prepared_data
+    from sweep.forecast import forecast
     from sweep.paths import open_storage
     from sweep.pipeline import plan_sweep
-    from sweep.report.terminal import print_plan
+    from sweep.report.terminal import print_forecast, print_plan
     from sweep.sweepfile import load_sweep
 
     file = load_sweep(sweep, set_ or [])
@@ -71,8 +73,11 @@ def check(
         check_capacity(file.config, capacity)
     finally:
         cluster.close()
-    plan = plan_sweep(file.config, open_storage(storage, create=True))
+    folder = open_storage(storage, create=True)
+    plan = plan_sweep(file.config, folder)
+    found = forecast(file.config, plan.trials, prepared_data(file.config.data, folder))
     print_plan(file.config, plan, capacity, console())
+    print_forecast(found, folder.folder, console())
 
 
 def regress(

@@ -39,13 +39,13 @@ class LinearConfig(Section):
 
 
 class AnalysesConfig(Section):
-    """The analyses of each network; null leaves one out. Accuracy is always measured."""
+    """The analyses of each network; null leaves one out."""
 
     accuracy_images: int | None = Field(
         default=10000,
-        ge=1,
+        ge=0,
         description="images of each split that accuracy is counted on, drawn by measure.seed; "
-        "null = all",
+        "null = all, 0 = no accuracy",
     )
     intrinsic: IntrinsicConfig | None = IntrinsicConfig()
     linear: LinearConfig | None = LinearConfig()

@@ -12,8 +12,10 @@ ANALYSES = {"intrinsic": IntrinsicAnalysis, "linear": LinearAnalysis}
 
 
 def make_analyses(config: AnalysesConfig) -> list[Analysis]:
-    """The analyses a sweep asks for; network facts and accuracy always come first."""
-    analyses: list[Analysis] = [NetworkAnalysis(), AccuracyAnalysis(config.accuracy_images)]
+    """The analyses a sweep asks for; network facts and accuracy come first."""
+    analyses: list[Analysis] = [NetworkAnalysis()]
+    if config.accuracy_images != 0:
+        analyses.append(AccuracyAnalysis(config.accuracy_images))
     for name, make in ANALYSES.items():
         section = getattr(config, name)
         if section is not None:

@@ -8,13 +8,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_operations(network: nn.Module, sample: torch.Tensor) -> float:
-    """Floating-point operations per image, a multiply-add counting two, by one forward pass.
+    """Floating-point operations per image, a multiply-add counting two, by one forward pass
+    in evaluation mode.
 
     sample: (N, C, H, W) images on the network's device, which may be `meta`.
     """
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        network(sample)
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), counter:
+            network(sample)
+    finally:
+        network.train(training)
     return float(counter.get_total_flops()) / len(sample)
 
 

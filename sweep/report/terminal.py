@@ -23,11 +23,15 @@ from sweep.tracking import hide_password
 if TYPE_CHECKING:
     from sweep.cluster import Capacity
     from sweep.config import SweepConfig
+    from sweep.forecast import Forecast
     from sweep.pipeline import Plan, SweepResult
     from sweep.regression import Regression
 
 
-NUMERIC = {"trials", "configs", "peak", "at depth", "p", "to do", "sealed", "neighbors"}
+NUMERIC = {
+    "trials", "configs", "peak", "at depth", "p", "to do", "sealed", "neighbors", "layers",
+    "units", "images", "batch", "activations", "passes", "parts", "time",
+}  # fmt: skip
 _table = partial(plain_table, numeric=NUMERIC)
 
 
@@ -105,14 +109,15 @@ def print_regression(regression: Regression, console: Console, full: bool = Fals
 def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Console) -> None:
     """What a run would do."""
     trained = [trial for trial in plan.trials if trial.role == "trained"]
-    families = Counter(trial.config.model.name for trial in trained)
+    families = Counter(trial.config.model.name for trial in trained or plan.trials)
+    to_train = sum(trial.epoch > 0 for trial in plan.trials)
     table = _table("stage", "to do", "sealed", "asks")
     resources, measure = config.resources, config.measure
     total = len(plan.trials)
     table.add_row("prepare", str(int(not plan.prepared)), str(int(plan.prepared)), config.data.name)
     table.add_row(
         "train",
-        str(total - plan.trained),
+        str(to_train - plan.trained),
         str(plan.trained),
         f"{resources.cpus} CPUs, {resources.gpus:g} GPUs a trial",
     )
@@ -128,14 +133,45 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
     say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
 
 
+def print_forecast(found: list[Forecast], storage: Path, console: Console) -> None:
+    """What measuring will take, network by network."""
+    table = _table(
+        "network", "trials", "layers", "units", "images", "batch", "activations", "where",
+        "passes", "parts", "time",
+    )  # fmt: skip
+    for line in found:
+        plan = line.plan
+        table.add_row(
+            line.label,
+            str(line.num_trials),
+            str(len(plan.layers)),
+            f"{sum(layer.num_units for layer in plan.layers):,}",
+            str(plan.num_images),
+            str(plan.batch_size),
+            f"{plan.num_bytes / 1e6:,.3g} MB",
+            "memory" if plan.in_memory else "disk",
+            str(len(plan.passes)),
+            "1" if plan.in_memory else str(len(plan.parts)),
+            f"{line.seconds:.2g} s",
+        )
+    console.print(table)
+    say(
+        console,
+        "activations, passes over the images and time: of one checkpoint. Time: of the forward "
+        "passes at the rate of a large convolution here, on one actor, so at least that.",
+    )
+    if not all(line.plan.in_memory for line in found):
+        say(console, f"on disk: below {_from_here(storage)}, deleted once measured")
+
+
 def print_catalog(what: str, console: Console) -> None:
     """The names that a sweep file can use."""
     from estimators import ESTIMATORS
     from sweep.data import DATASETS
-    from sweep.models import FAMILIES
+    from sweep.models import models_catalog
 
     catalogs: dict[str, list[tuple[str, ...]]] = {
-        "models": [("",), *((name, family.summary) for name, family in FAMILIES.items())],
+        "models": [("",), *models_catalog()],
         "datasets": [("",), *((name, data.summary) for name, data in DATASETS.items())],
         "estimators": [
             ("neighbors", "", "doi"),
