@@ -79,7 +79,7 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._node_of = {self._storage(images): 0}
         self._with_class = {self._storage(token) for token in class_tokens}
         self._fixed = {self._storage(tensor) for tensor in constants}
-        self._alive = {self._storage(images): images.untyped_storage().nbytes()}
+        self._alive = {self._storage(images): images.numel() * images.element_size()}
         self._bytes_alive = sum(self._alive.values())
         self.peak_bytes = self._bytes_alive
 

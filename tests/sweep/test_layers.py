@@ -1,12 +1,15 @@
 """Which layers a network has, which make its profile, and how deep they lie."""
 
+import json
 import warnings
 
 import pytest
 import torch
 import torchvision
 from torch import nn
+from typer.testing import CliRunner
 
+from sweep.cli import app
 from sweep.config import ModelConfig
 from sweep.errors import TrialFailure, UserError
 from sweep.models import FAMILIES
@@ -381,3 +384,40 @@ class TestTokens:
 def test_a_network_without_layers_is_told():
     with pytest.raises(TrialFailure, match="no linear or convolutional layer"):
         find_layers(nn.Sequential(nn.ReLU()), torch.randn(2, 3))
+
+
+class TestCommand:
+    def run(self, *arguments):
+        return CliRunner().invoke(app, ["layers", *arguments])
+
+    def test_prints_autos_layers_and_how_many_more_there_are(self):
+        result = self.run("cnn", "--classes", "3")
+        lines = result.output.splitlines()
+        assert lines[0].startswith("cnn: images 1 x 8 x 8, ")
+        assert [line.split()[0] for line in lines[2:9]] == AUTO["cnn"]
+        assert lines[7].split() == ["pool", "32", "32", "0.857", "auto", "last", "hidden"]
+        assert lines[8].split() == ["head", "3", "3", "1.000", "auto"]
+        assert lines[9] == "7 layers; auto takes 7, all 19"
+
+    def test_all_and_json_mark_what_auto_takes(self):
+        found = json.loads(self.run("mlp", "--all", "--json", "--image-size", "4").output)
+        assert found["image_shape"] == [1, 4, 4]
+        assert found["num_all"] == len(found["layers"]) > 4
+        taken = [layer["name"] for layer in found["layers"] if layer["auto"]]
+        assert taken == AUTO["mlp"]
+        assert found["layers"][0]["num_units"] == 16
+
+    def test_layers_and_tokens_go_by_name(self):
+        found = self.run("torchvision/vit_b_16", "--tokens", "mean", "--layers", "**.*_layer_0")
+        assert "encoder.layers.encoder_layer_0  197 x 768, mean token" in found.output
+
+    def test_a_mistake_is_one_line(self):
+        for arguments, message in [
+            (["cnm"], "model.name: unknown model cnm; known are"),
+            (["torchvision/resnt50"], "did you mean torchvision/resnet50"),
+            (["cnn", "--image-size", "0"], "model.image_size: .* but got 0"),
+            (["cnn", "--layers", "stage9"], "'stage9' matches nothing"),
+        ]:
+            with pytest.raises(UserError, match=message) as raised:
+                CliRunner().invoke(app, ["layers", *arguments], catch_exceptions=False)
+            assert "\n" not in str(raised.value)
