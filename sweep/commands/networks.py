@@ -65,7 +65,7 @@ def profile(
         typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
     ] = None,
     num_samples: Annotated[
-        int | None, typer.Option("--num-samples", min=20, help="Images to measure on.")
+        int | None, typer.Option("--num-samples", min=8, help="Images to measure on.")
     ] = None,
     layer: Annotated[
         list[str] | None,

@@ -29,7 +29,7 @@ class MeasureConfig(Section):
         default="train", description="the images of the profile; train, as in the paper"
     )
     num_samples: int = Field(
-        default=1000, ge=20, description="images, drawn once per data set; all if there are fewer"
+        default=1000, ge=8, description="images, drawn once per data set; all if there are fewer"
     )
     choose: Literal["random", "balanced", "first"] = Field(
         default="random",

@@ -1,0 +1,117 @@
+"""`idsweep profile` and `idsweep measure` as the shell calls them."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sweep.measurement import SCHEMA
+from tests.sweep import image_files as files
+from tests.sweep.command_line import call
+
+MODULE = '''
+from torch import nn
+
+
+def tiny(num_classes, image_shape):
+    """A network of one's own: two convolutions and a classifier."""
+    return nn.Sequential(
+        nn.Conv2d(image_shape[0], 4, 3, stride=2), nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(64, num_classes),
+    )
+
+
+def wrong(num_classes):
+    return "no network"
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    (tmp_path / "mynets.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (3, *rng.integers(70, 90, 2)), np.uint8) for _ in range(60)]
+    files.write_folder(tmp_path / "photos", images, [0] * 30 + [1] * 30, ["a", "b"], "JPEG", "jpg")
+    return tmp_path
+
+
+def test_own_module_and_own_folder_in_one_command(here, capsys):
+    code, output, errors = call(
+        capsys, "profile", "mynets:tiny", "--data", "image_folder", "--path", "photos",
+        "--image-size", "32", "--png", "p.png", "-o", "rows.parquet",
+        "--set", "measure.threads=1",
+    )  # fmt: skip
+    assert code == 0
+    assert "measuring on 60 images of image_folder" in errors
+    lines = output.splitlines()
+    assert lines[0].split()[:4] == ["layer", "depth", "units", "id/twonn"]
+    assert lines[1].split()[:3] == ["input", "0.000", "3072"]
+    assert sum("(last hidden)" in line for line in lines) == 1
+    assert any(line.startswith("1.00 4 ") and "o" in line for line in lines)
+    assert (here / "p.png").read_bytes().startswith(b"\x89PNG")
+    rows = pq.read_table(here / "rows.parquet")
+    assert rows.schema.names == SCHEMA.names
+    assert not list(here.glob("*results*"))
+
+
+def test_json_is_whole_and_chooses_layers_and_estimators(here, capsys):
+    code, output, _ = call(
+        capsys, "profile", "mlp", "--num-samples", "100", "--layers", "hidden*",
+        "--layers", "last_hidden", "--estimator", "mle", "--json", "--set", "measure.threads=1",
+    )  # fmt: skip
+    assert code == 0
+    found = json.loads(output)
+    rows = [row for row in found["rows"] if row["quantity"] == "id/mle"]
+    assert [row["layer"] for row in rows] == ["hidden1", "hidden2"]
+    assert all(row["low"] < row["value"] < row["high"] for row in rows)
+    assert {row["num_samples"] for row in rows} == {100}
+    assert not [row for row in found["rows"] if row["quantity"] == "id/twonn"]
+
+
+def test_a_storage_keeps_what_was_measured(here, capsys):
+    arguments = ("profile", "mlp", "--storage", "kept", "--set", "measure.threads=1", "--json")
+    first = json.loads(call(capsys, *arguments)[1])
+    sealed = {path: path.stat().st_mtime_ns for path in (here / "kept").rglob("rows.parquet")}
+    assert sealed
+    again = json.loads(call(capsys, *arguments)[1])
+    assert again["rows"] == first["rows"]
+    assert {path: path.stat().st_mtime_ns for path in sealed} == sealed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cnnn"], "unknown model"),
+        (["torchvision/resnet51"], "resnet5"),
+        (["mynets:nothing"], "nothing"),
+        (["mynets:wrong"], "str"),
+        (["mynet:tiny"], "mynet"),
+        (["cnn", "--data", "digit"], "did you mean 'digits'"),
+        (["cnn", "--data", "image_folder"], "needs"),
+        (["cnn", "--data", "image_folder", "--path", "nowhere"], "nowhere"),
+        (["cnn", "--data", "image_folder", "--path", "photos"], "image_size"),
+        (["cnn", "--layers", "stage9"], "stage9"),
+        (["cnn", "--estimator", "twon"], "did you mean 'twonn'"),
+        (["cnn", "--png", "p.jpg"], "must end in .png"),
+        (["cnn", "-o", "rows.txt"], "must end in .parquet or .csv"),
+        (["cnn", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["cnn", "--set", "training.epochs=3"], "training.epochs must be 0"),
+        (["cnn", "--set", "measure.tokens=class"], "class token"),
+    ],
+)
+def test_a_mistake_is_one_line(here, capsys, arguments, message):
+    code, output, error = call(capsys, "profile", *arguments)
+    assert code == 2
+    lines = [line for line in error.splitlines() if line.startswith("idsweep: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in error
+    assert output == ""
+
+
+def test_measure_needs_what_was_run(here, capsys):
+    code, _, error = call(capsys, "measure", "digits")
+    assert code == 2
+    assert "there is no idsweep storage" in error
