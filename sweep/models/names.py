@@ -146,8 +146,10 @@ def models_catalog() -> list[tuple[str, str]]:
 def _check_listed(name: str, known: Sequence[str], library: str) -> None:
     if name in known:
         return
-    # Of hundreds, those that begin alike say more than all of them.
-    close = difflib.get_close_matches(name, known, 3, cutoff=0.5)
+    # Of hundreds, the nearest say more than all; behind a known name, only tags can be meant.
+    base = name.partition(".")[0]
+    tagged = [other for other in known if base in known and other.startswith(f"{base}.")]
+    close = difflib.get_close_matches(name, tagged or known, 3, cutoff=0.3 if tagged else 0.5)
     hint = ", ".join(f"{library}/{match}" for match in close)
     raise UserError(
         f"{library} has no classifier {name!r} among its {len(known)}"

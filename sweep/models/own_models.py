@@ -34,11 +34,11 @@ def imported(name: str) -> Callable[..., Any]:
     except ImportError as error:
         raise UserError(
             f"{name}: module {module_name} can't be imported from the current folder "
-            f"or what is installed ({error})"
+            f"or what is installed ({_line(error)})"
         ) from error
     except Exception as error:
         raise UserError(
-            f"{name}: module {module_name} fails when imported ({type(error).__name__}: {error})"
+            f"{name}: module {module_name} fails when imported ({_line(error)})"
         ) from error
     finally:
         if added:
@@ -78,7 +78,7 @@ def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, in
     except Exception as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise UserError(
-            f"{config.name}: called with {arguments}, it fails ({type(error).__name__}: {error})"
+            f"{config.name}: called with {arguments}, it fails ({_line(error)})"
         ) from error
     if not isinstance(network, nn.Module):
         raise UserError(
@@ -95,3 +95,7 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         return {}
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {name: parameter for name, parameter in found.items() if parameter.kind in named}
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
