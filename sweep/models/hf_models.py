@@ -11,7 +11,8 @@ from torch import nn
 
 from sweep.errors import UserError
 from sweep.models.fetching import SAFETENSORS, TORCH_BIN, hub_file, logger, optional_hub_file
-from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Normalize, Preprocessing
+from sweep.models.hf_processors import check_translation, translated
+from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from sweep.models.weights import is_file_name
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ PRETRAINED = "pretrained"
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
 INDEX = "model.safetensors.index.json"
-# ConvNeXt's processor squashes instead of cropping from here on.
-CONVNEXT_SQUASH = 384
 
 
 def names() -> list[str]:
@@ -68,49 +67,20 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
 
     own, folder = _config(config), _processor_folder(config)
-    processor: Any = None
     with _quiet():
         try:
-            if folder is not None:
-                processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+            if folder is None:
+                processor: Any = _usual_processor(IMAGE_PROCESSOR_MAPPING, own)
             else:
-                kinds = IMAGE_PROCESSOR_MAPPING[type(own)]
-                kind: Any = kinds.get("torchvision") if isinstance(kinds, dict) else kinds[-1]
-                processor = kind()
-        except (KeyError, ImportError, OSError, ValueError, AttributeError, TypeError):
-            processor = None
-    if processor is None:
-        side = getattr(own, "image_size", 224)
-        size = tuple(side) if isinstance(side, list | tuple) else (side, side)
-        return Preprocessing(size, size[0], "bilinear", 3, IMAGENET_MEAN, IMAGENET_STD)
-    check_translation(processor, config.name)
-    return translated(processor)
-
-
-def check_translation(processor: Any, model: str) -> None:
-    """Says in the log if a processor does more than resize, crop, rescale and normalize.
-
-    Found by running it beside ours on an image of noise. Pillow and torch round a resize
-    differently: by a level of 255 or two, which is let pass.
-    """
-    import numpy as np
-    import torch
-    from PIL import Image
-
-    found = translated(processor)
-    noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    image = Image.fromarray(noise).resize((400, 300), Image.Resampling.BICUBIC)
-    pixels = np.asarray(image).transpose(2, 0, 1)[None]
-    theirs = processor(image, return_tensors="pt")["pixel_values"]
-    ours = Normalize(found.mean, found.std)(found.pixels(pixels))
-    level = 1 / (255 * min(found.std))
-    if ours.shape != theirs.shape or float(torch.max(torch.abs(ours - theirs))) > 2.5 * level:
-        logger.warning(
-            "%s: %s does more than resize, crop, rescale and normalize; the network gets "
-            "images without that",
-            model,
-            type(processor).__name__,
-        )
+                processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+            if processor is not None:
+                check_translation(processor, config.name)
+                return translated(processor)
+        except Exception as error:
+            raise _unusable(config, error) from error
+    side = getattr(own, "image_size", 224)
+    size = tuple(side) if isinstance(side, list | tuple) else (side, side)
+    return Preprocessing(size, size[0], "bilinear", 3, IMAGENET_MEAN, IMAGENET_STD)
 
 
 def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
@@ -133,7 +103,7 @@ def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, in
 
 def load(
     config: ModelConfig,
-    weights: str,  # noqa: ARG001 - "pretrained" is the only name
+    weights: str,
     num_classes: int,
     image_shape: tuple[int, int, int],
     keep_head: bool,
@@ -148,16 +118,58 @@ def load(
     _set_size(own, image_shape)
     try:
         with _quiet():
-            network = AutoModelForImageClassification.from_pretrained(
+            network, report = AutoModelForImageClassification.from_pretrained(
                 folder,
                 config=own,
                 local_files_only=True,
                 trust_remote_code=False,
-                ignore_mismatched_sizes=not keep_head,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
             )
     except Exception as error:
         raise _unusable(config, error) from error
-    return network, int(own.num_labels)
+    drawn = {*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])}
+    if not drawn:
+        return network, int(own.num_labels)
+    # Whatever the weights lack, transformers draws anew: right for a head alone.
+    other = sorted(drawn - _head_names(own))
+    if other:
+        raise UserError(
+            f"{config.name}: its weights lack {len(other)} tensors of the network for images of "
+            f"{image_shape}, or have them in another shape ({', '.join(other[:2])}); "
+            "leave model.image_size out, or take other weights"
+        )
+    if keep_head:
+        logger.warning("%s is published without a head: one is drawn from the seed", config.name)
+        return load(config, weights, num_classes, image_shape, keep_head=False)
+    return network, num_classes
+
+
+def _head_names(own: Any) -> set[str]:
+    """The parameters whose shape depends on the number of classes."""
+    import copy
+
+    import torch
+    from transformers import AutoModelForImageClassification
+
+    shapes = []
+    for more in (1, 2):
+        twin = copy.deepcopy(own)
+        twin.num_labels = own.num_labels + more
+        with _quiet(), torch.device("meta"):
+            network = AutoModelForImageClassification.from_config(twin, trust_remote_code=False)
+        shapes.append({name: tensor.shape for name, tensor in network.state_dict().items()})
+    return {name for name, shape in shapes[0].items() if shapes[1].get(name) != shape}
+
+
+def _usual_processor(mapping: Any, own: Any) -> Any:
+    """A model type's own image processor with its own defaults; None if it has none."""
+    try:
+        kinds = mapping[type(own)]
+        kind: Any = kinds.get("torchvision") if isinstance(kinds, dict) else kinds[-1]
+        return kind()
+    except (KeyError, ImportError, TypeError):
+        return None
 
 
 def _config(config: ModelConfig) -> Any:
@@ -216,41 +228,6 @@ def _weights_folder(config: ModelConfig) -> Path:
         for part in sorted(set(json.loads(found.read_text())["weight_map"].values())):
             hub_file(name, [part], config.name)
     return found.parent
-
-
-def translated(processor: Any) -> Preprocessing:
-    """An image processor of transformers in our terms: resize, crop, rescale, normalize."""
-    size, crop = dict(processor.size or {}), dict(getattr(processor, "crop_size", None) or {})
-    sides: Any = (size.get("height"), size.get("width"))
-    shorter = size.get("shortest_edge")
-    share = getattr(processor, "crop_pct", None)
-    resize: int | tuple[int, int] | None = None
-    final: Any = None
-    if getattr(processor, "do_resize", False):
-        if shorter and share:
-            final = (shorter, shorter)
-            resize = int(shorter / share) if shorter < CONVNEXT_SQUASH else final
-        elif shorter:
-            resize, final = shorter, (shorter, shorter)
-        elif None not in sides:
-            resize = final = sides
-    if getattr(processor, "do_center_crop", False) and crop.get("height"):
-        final = (crop["height"], crop["width"])
-    scale = 255 * processor.rescale_factor if getattr(processor, "do_rescale", False) else 255.0
-    normalized = getattr(processor, "do_normalize", False)
-    mean = processor.image_mean if normalized else (0.0, 0.0, 0.0)
-    std = processor.image_std if normalized else (1.0, 1.0, 1.0)
-    from PIL.Image import Resampling
-
-    return Preprocessing(
-        final or (224, 224),
-        resize if final else 256,
-        Resampling(int(processor.resample)).name.lower(),
-        3,
-        tuple(value / scale for value in mean),
-        tuple(value / scale for value in std),
-        floored=True,
-    )
 
 
 def _set_size(own: Any, image_shape: tuple[int, int, int]) -> None:

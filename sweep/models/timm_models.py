@@ -86,10 +86,10 @@ def load(
     overlay: dict[str, Any] = {"file": str(_file(published, config.name)), "source": None}
     if published.get("hf_hub_id") and not published.get("hf_hub_filename"):
         overlay["custom_load"] = False  # that is for the original file; the hub has timm's own
-    head = {} if keep_head else {"num_classes": num_classes}
-    network: Any = _create(
-        config, image_shape, pretrained=True, pretrained_cfg_overlay=overlay, **head
-    )
+    network: Any = _create(config, image_shape, pretrained=True, pretrained_cfg_overlay=overlay)
+    if not keep_head:
+        # Only now: given another number at once, timm would let other tensors be missing too.
+        network.reset_classifier(num_classes)
     return network, int(network.num_classes or network.num_features)
 
 

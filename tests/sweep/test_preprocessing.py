@@ -9,7 +9,7 @@ from PIL import Image
 
 from sweep.config import ModelConfig
 from sweep.errors import TrialFailure, UserError
-from sweep.models import hf_models, timm_models, torchvision_models
+from sweep.models import hf_processors, timm_models, torchvision_models
 from sweep.models.geometry import for_encoded, for_tensors, with_statistics
 from sweep.models.preprocessing import Normalize, Preprocessing
 
@@ -99,7 +99,7 @@ def test_hugging_face_processors(name, images):
     import transformers
 
     processor = getattr(transformers, name.strip())(**PROCESSORS[name])
-    preprocessing = hf_models.translated(processor)
+    preprocessing = hf_processors.translated(processor)
     for image in images:
         expected = processor(image, return_tensors="pt")["pixel_values"]
         assert_same(ours(preprocessing, [image]), expected)
@@ -108,10 +108,10 @@ def test_hugging_face_processors(name, images):
 def test_a_processor_that_does_more_is_told(caplog):
     import transformers
 
-    hf_models.check_translation(transformers.ViTImageProcessorPil(), "hf/vit")
+    hf_processors.check_translation(transformers.ViTImageProcessorPil(), "hf/vit")
     assert not caplog.records
     processor = transformers.MobileViTImageProcessorPil()  # turns RGB to BGR
-    hf_models.check_translation(processor, "hf/mobilevit")
+    hf_processors.check_translation(processor, "hf/mobilevit")
     assert "MobileViTImageProcessorPil does more" in caplog.text
 
 

@@ -306,6 +306,14 @@ class TestTimm:
         config = ModelConfig(name=f"timm/{name}", weights="pretrained")
         assert same(build_network(config, ENCODED, SEED).network.state_dict(), state)
 
+    def test_a_file_of_another_model(self, state, tmp_path):
+        folder = hub_snapshot(tmp_path, "timm/test_vit.r160_in1k")
+        save_file(state, folder / "model.safetensors")
+        config = ModelConfig(name="timm/test_vit.r160_in1k", weights="pretrained")
+        for keep_head in (True, False):
+            with pytest.raises(UserError, match=r"with its weights: .*issing key"):
+                build_network(config, ENCODED, SEED, keep_head)
+
     def test_what_cannot_be_fetched(self, tmp_path):
         config = ModelConfig(name="timm/test_vit.r160_in1k", weights="pretrained")
         with pytest.raises(UserError) as caught:
@@ -363,6 +371,25 @@ class TestHuggingFace:
         twin = build_network(ModelConfig(name=config.name), ENCODED, SEED)
         assert not torch.equal(twin.network.state_dict()[name], stored[name])
         assert twin.num_outputs == 10
+
+    def test_a_backbone_gets_a_head_from_the_seed(self, folder, caplog):
+        state = read_state(folder / "model.safetensors")
+        bare = {name: tensor for name, tensor in state.items() if "classifier" not in name}
+        save_file(bare, folder / "model.safetensors", metadata={"format": "pt"})
+        config = ModelConfig(name=f"hf/{folder}", weights="pretrained")
+        one, same_seed = (build_network(config, ENCODED, SEED) for _ in range(2))
+        assert same(one.state_dict(), same_seed.state_dict())
+        assert one.num_outputs == 10
+        assert "is published without a head" in caplog.text
+
+    def test_weights_that_lack_more_than_a_head(self, folder):
+        state = read_state(folder / "model.safetensors")
+        state.pop("resnet.embedder.embedder.convolution.weight")
+        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+        config = ModelConfig(name=f"hf/{folder}", weights="pretrained")
+        for keep_head in (True, False):
+            with pytest.raises(UserError, match=r"lack 1 tensors .* \(resnet.embedder"):
+                build_network(config, ENCODED, SEED, keep_head)
 
     def test_a_cache_without_the_processor_says_so(self, folder):
         (folder / "preprocessor_config.json").unlink()
