@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Sequence
@@ -16,24 +17,41 @@ from sweep.space import Trial
 from sweep.work import Work
 
 CONNECT_SECONDS = 3.0
+GIGABYTE = 1e9
+# Of this machine's memory, what actors may ask for; the rest is the system's and Ray's own.
+SHARE_OF_MEMORY = 0.8
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node has: CPUs, GPUs, and GB of memory that tasks may ask for."""
+
+    cpus: float
+    gpus: float = 0.0
+    memory: float = math.inf
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What each node has, as (CPUs, GPUs), and where the nodes are."""
+    """What each node has, and where the nodes are."""
 
-    nodes: tuple[tuple[float, float], ...]
+    nodes: tuple[Node, ...]
     where: str
 
     @property
     def cpus(self) -> float:
         """The most CPUs that one node has."""
-        return max((cpus for cpus, _ in self.nodes), default=0.0)
+        return max((node.cpus for node in self.nodes), default=0.0)
 
     @property
     def gpus(self) -> float:
         """The most GPUs that one node has."""
-        return max((gpus for _, gpus in self.nodes), default=0.0)
+        return max((node.gpus for node in self.nodes), default=0.0)
+
+    @property
+    def memory(self) -> float:
+        """The most GB of memory that one node has."""
+        return max((node.memory for node in self.nodes), default=0.0)
 
 
 @dataclass
@@ -99,6 +117,7 @@ class RayCluster:
                 "address": "local",
                 "num_cpus": int(capacity.cpus),
                 "num_gpus": int(capacity.gpus),
+                "_memory": int(capacity.memory * GIGABYTE),
                 "include_dashboard": False,
                 "_node_ip_address": "127.0.0.1",
             }
@@ -117,38 +136,51 @@ class RayCluster:
 
 def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
     """Raise UserError with the numbers if one trial or actor fits on no node."""
-    asked = config.resources
-    for name, wanted, there in (
-        ("resources.cpus", asked.cpus, capacity.cpus),
-        ("resources.gpus", asked.gpus, capacity.gpus),
-        ("measure.cpus_per_actor", config.measure.cpus_per_actor, capacity.cpus),
+    asked, measure = config.resources, config.measure
+    for name, wanted, there, unit in (
+        ("resources.cpus", asked.cpus, capacity.cpus, "CPUs"),
+        ("resources.gpus", asked.gpus, capacity.gpus, "GPUs"),
+        ("measure.cpus_per_actor", measure.cpus_per_actor, capacity.cpus, "CPUs"),
+        ("measure.gpus_per_actor", measure.gpus_per_actor, capacity.gpus, "GPUs"),
+        ("measure.memory_per_actor", measure.memory_per_actor, capacity.memory, "GB of memory"),
     ):
         if wanted > there:
-            unit = "GPUs" if name.endswith("gpus") else "CPUs"
             raise UserError(
-                f"{name}: {wanted:g} {unit} asked, but {capacity.where} has {there:g}: "
-                f"ask for at most {there:g}"
+                f"{name}: {wanted:g} {unit} asked, but {capacity.where} has {there:.3g}: "
+                f"ask for at most {there:.3g}"
             )
-    if not any(cpus >= asked.cpus and gpus >= asked.gpus for cpus, gpus in capacity.nodes):
+    if not any(node.cpus >= asked.cpus and node.gpus >= asked.gpus for node in capacity.nodes):
         raise UserError(
             f"resources: no node of {capacity.where} has {asked.cpus} CPUs and {asked.gpus:g} "
             "GPUs at once: ask for less of one"
         )
-    reserved = config.measure.cpus_per_actor * config.measure.actors
-    total = sum(cpus for cpus, _ in capacity.nodes)
+    reserved = measure.cpus_per_actor * measure.actors
+    total = sum(node.cpus for node in capacity.nodes)
     if asked.cpus + reserved > total:
         raise UserError(
-            f"measure.cpus_per_actor: {config.measure.actors} actors reserve {reserved:g} of the "
+            f"measure.cpus_per_actor: {measure.actors} actors reserve {reserved:g} of the "
             f"{total:g} CPUs of {capacity.where}, which leaves too few for a trial of "
             f"{asked.cpus}: use fewer, or 0 to let actors run in the gaps"
+        )
+    held = sum(int(node.memory // measure.memory_per_actor) for node in capacity.nodes)
+    if measure.actors > held:
+        raise UserError(
+            f"measure.actors: {measure.actors} actors of {measure.memory_per_actor:g} GB asked, "
+            f"but {capacity.where} has memory for {held}: use fewer, or less "
+            "measure.memory_per_actor"
         )
 
 
 def local_capacity() -> Capacity:
-    """What this machine may use: the cores this process is allowed, and torch's GPUs."""
+    """What this machine may use: the cores this process is allowed, torch's GPUs, memory."""
     import torch
 
-    node = (float(len(os.sched_getaffinity(0))), float(torch.cuda.device_count()))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
+    node = Node(
+        float(len(os.sched_getaffinity(0))),
+        float(torch.cuda.device_count()),
+        SHARE_OF_MEMORY * memory,
+    )
     return Capacity((node,), "this machine")
 
 
@@ -157,7 +189,10 @@ def _cluster_capacity(address: str) -> Capacity:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     return Capacity(
-        tuple((node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes),
+        tuple(
+            Node(node.get("CPU", 0.0), node.get("GPU", 0.0), node.get("memory", 0.0) / GIGABYTE)
+            for node in nodes
+        ),
         f"the cluster of {len(nodes)} nodes at {address}",
     )
 

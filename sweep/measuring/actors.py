@@ -9,7 +9,6 @@ from typing import Any
 
 import ray
 
-from sweep.config import SweepConfig
 from sweep.errors import TrialFailure
 from sweep.measuring.plan import GIGABYTE
 from sweep.measuring.schedule import Schedule
@@ -73,7 +72,7 @@ class MeasuringPool:
         options = {
             "num_cpus": config.cpus_per_actor,
             "num_gpus": config.gpus_per_actor,
-            "memory": reserved_memory(work.config),
+            "memory": int(config.memory_per_actor * GIGABYTE),
             "max_restarts": -1,
             "max_task_retries": ACTOR_RETRIES,
         }
@@ -174,9 +173,3 @@ class _Actor:
 
     handle: Any
     last: str | None = None
-
-
-def reserved_memory(config: SweepConfig) -> int:
-    """Bytes that Ray sets aside for an actor: where it reserves cores, it reserves memory."""
-    measure = config.measure
-    return int(measure.memory_per_actor * GIGABYTE) if measure.cpus_per_actor else 0

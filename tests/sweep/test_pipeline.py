@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sweep.cluster import Capacity, check_capacity
+from sweep.cluster import Capacity, Node, check_capacity
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
@@ -126,7 +126,7 @@ def test_plan_tells_what_is_sealed_and_writes_nothing(tiny_file, storage):
     assert not storage.folder.exists()
     run(tiny_file, storage, *SMALL)
     plan = plan_sweep(load_sweep(tiny_file, ["model.name=mlp"]).config, storage)
-    assert (len(plan.trials), plan.trained, plan.measured, plan.prepared) == (12, 6, 6, True)
+    assert (len(plan.trials), plan.trained, plan.measured, plan.prepared) == (12, 4, 6, True)
 
 
 def test_a_misspelt_predictor_is_told_before_anything_is_written(tiny_file, storage):
@@ -143,12 +143,15 @@ def test_a_misspelt_predictor_is_told_before_anything_is_written(tiny_file, stor
         ({"measure": {"cpus_per_actor": 5}}, "measure.cpus_per_actor: 5 CPUs asked"),
         ({"resources": {"cpus": 4, "gpus": 2}}, "no node of this machine has 4 CPUs and 2 GPUs"),
         ({"measure": {"actors": 3, "cpus_per_actor": 2}}, "3 actors reserve 6 of the 6 CPUs"),
+        ({"measure": {"gpus_per_actor": 3}}, "measure.gpus_per_actor: 3 GPUs asked"),
+        ({"measure": {"memory_per_actor": 9}}, "9 GB of memory asked, but this machine has 8"),
+        ({"measure": {"actors": 4}}, "4 actors of 4 GB asked, but this machine has memory for 3"),
     ],
 )
 def test_more_than_there_is_is_refused_with_the_numbers(sections, message):
     config = SweepConfig.model_validate({"name": "s", **sections})
     with pytest.raises(UserError, match=message):
-        check_capacity(config, Capacity(((4, 1), (2, 2)), "this machine"))
+        check_capacity(config, Capacity((Node(4, 1, 8), Node(2, 2, 6)), "this machine"))
 
 
 def test_regression_is_kept_as_json(finished):
