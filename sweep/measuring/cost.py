@@ -8,10 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_operations(network: nn.Module, sample: torch.Tensor) -> float:
-    """Floating-point operations per image, a multiply-add counting two, by one forward pass
-    in evaluation mode.
+    """Floating-point operations of a forward pass per image, a multiply-add counting two.
 
-    sample: (N, C, H, W) images on the network's device, which may be `meta`.
+    In evaluation mode. sample: (N, C, H, W) images on the network's device, which may be `meta`.
     """
     counter = FlopCounterMode(display=False)
     training = network.training
