@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sweep.space import Trial
-from sweep.training.trainer import Record
+from sweep.training.checkpoints import Record
 from sweep.work import Failure
 
 

@@ -43,7 +43,7 @@ from sweep.tracking import (
     read_trials,
     send,
 )
-from sweep.training.trainer import is_trained
+from sweep.training.checkpoints import is_trained
 from sweep.work import Clock, Failure, Work
 
 # Other sweeps may be writing in the same storage, but none writes one output for so long.

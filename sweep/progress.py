@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sweep.space import Trial
-from sweep.training.trainer import Record
+from sweep.training.checkpoints import Record
 from sweep.work import Failure
 
 PLAIN_SECONDS = 10.0

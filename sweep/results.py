@@ -25,7 +25,7 @@ from sweep.measuring.sealed import is_measured, read_measurements
 from sweep.paths import Storage
 from sweep.sealing import check_output, content_key, write_file, write_output
 from sweep.space import Trial, flatten, make_trials
-from sweep.training.trainer import Record, is_trained, read_history
+from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.work import Work
 
 # What `scalars` makes of a quantity that is measured per layer.

@@ -35,7 +35,8 @@ from sweep.models.trace import trace_network
 from sweep.paths import ActivationPaths, ScratchPaths, TrialPaths
 from sweep.sealing import content_key, is_sealed, seal
 from sweep.space import Trial
-from sweep.training.trainer import is_trained, load_checkpoint, train_trial
+from sweep.training.checkpoints import is_trained, load_checkpoint
+from sweep.training.trainer import train_trial
 
 PLAN = "plan.json"
 # No other length in a network is so: the axis of the images can be told.

@@ -5,10 +5,8 @@ Legend: N images, C channels, H height, W width.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -16,18 +14,14 @@ from torch import nn
 from sweep.config import TrainingConfig
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure
-from sweep.models.catalog import ImageNetwork, build_network
+from sweep.models.catalog import ImageNetwork
 from sweep.paths import TrialPaths
-from sweep.sealing import is_sealed, read_manifest, seal
 from sweep.space import Trial
+from sweep.training.checkpoints import Record, begin_network, write_checkpoint
 from sweep.training.labels import corrupt_labels
 from sweep.training.pixels import Pixels
 
-WEIGHTS = "weights.safetensors"
-HISTORY = "history.json"
 EVALUATION_BATCH = 512
-
-Record = dict[str, float]
 
 
 def train_trial(
@@ -45,50 +39,13 @@ def train_trial(
     Everything random comes from the trial's seed, so what this process did before doesn't
     matter. Raises TrialFailure if the loss stops being finite.
     """
-    from safetensors.torch import save_model
-
     config = trial.config.training
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        # A pretrained network that is trained on gets a head for the classes of the data.
-        network = build_network(trial.config.model, data, config.seed, keep_head=not config.epochs)
+        network = begin_network(trial, data)
         history = _train(network, config, data, on_epoch, device) if config.epochs else []
-    with seal(
-        paths.checkpoint(trial.epoch),
-        trial=trial.key,
-        role=trial.role,
-        config=trial.config.model_dump(),
-        data=data.digest,
-        epoch=trial.epoch,
-    ) as folder:
-        save_model(network.network.cpu(), str(folder / WEIGHTS))
-        (folder / HISTORY).write_text(json.dumps(history) + "\n")
+    write_checkpoint(trial, data, paths, network, history)
     paths.failure.unlink(missing_ok=True)
-    return history
-
-
-def is_trained(trial: Trial, paths: TrialPaths) -> bool:
-    """Whether the trial's final checkpoint is sealed."""
-    return is_sealed(paths.checkpoint(trial.epoch))
-
-
-def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNetwork:
-    """The trial's network with the weights of its sealed checkpoint."""
-    from safetensors.torch import load_model
-
-    folder = paths.checkpoint(trial.epoch)
-    read_manifest(folder)
-    config = trial.config
-    network = build_network(
-        config.model, data, config.training.seed, keep_head=not config.training.epochs
-    )
-    load_model(network.network, folder / WEIGHTS)
-    return network.eval()
-
-
-def read_history(folder: Path) -> list[Record]:
-    """The training history in a sealed checkpoint, one record an epoch."""
-    history: list[Record] = json.loads((folder / HISTORY).read_text())
     return history
 
 

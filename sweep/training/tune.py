@@ -14,7 +14,8 @@ from ray import tune
 from sweep.config import TrialConfig
 from sweep.observer import Observer
 from sweep.space import Trial
-from sweep.training.trainer import Record, is_trained, train_trial
+from sweep.training.checkpoints import Record, is_trained
+from sweep.training.trainer import train_trial
 from sweep.work import Failure, Work, describe_failure, read_failure, record_failure
 
 # A worker that dies is tried again this often: a lost node or a kill, not a bad trial, whose

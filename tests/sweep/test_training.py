@@ -9,18 +9,12 @@ from hypothesis import strategies as st
 from sweep.config import SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.errors import TrialFailure
-from sweep.sealing import file_digest
 from sweep.models.catalog import build_network
+from sweep.sealing import file_digest
 from sweep.space import make_trials
+from sweep.training.checkpoints import WEIGHTS, is_trained, load_checkpoint, read_history
 from sweep.training.labels import corrupt_labels
-from sweep.training.trainer import (
-    WEIGHTS,
-    _batches,
-    is_trained,
-    load_checkpoint,
-    read_history,
-    train_trial,
-)
+from sweep.training.trainer import _batches, train_trial
 
 LABELS = np.random.default_rng(0).integers(0, 10, 1000)
 
@@ -128,3 +122,24 @@ def test_learns_on_a_gpu_from_the_same_start(make):
     assert next(load_checkpoint(trial, data, paths).parameters()).device.type == "cpu"
     on_cpu = train_trial(*make("cpu", training={"epochs": 3}))
     assert history[0]["train_loss"] == pytest.approx(on_cpu[0]["train_loss"], rel=1e-2)
+
+
+def test_weights_of_others_are_not_copied_and_must_stay_the_same(make, tmp_path):
+    from safetensors.torch import save_file
+
+    trial, data, paths = make(training={"epochs": 1})
+    train_trial(trial, data, paths)
+    state = load_checkpoint(trial, data, paths).network.state_dict()
+    file = tmp_path / "published.safetensors"
+    save_file(state, file)
+    model = trial.config.model.model_dump() | {"weights": str(file)}
+    other, data, paths = make(model=model, training={"epochs": 0})
+    assert (other.role, trial.role) == ("trained", "trained")
+    train_trial(other, data, paths)
+    assert not (paths.checkpoint(0) / WEIGHTS).exists()
+    found = load_checkpoint(other, data, paths).network.state_dict()
+    assert all(torch.equal(found[name], state[name]) for name in state)
+    state["head.bias"] += 1
+    save_file(state, file)
+    with pytest.raises(TrialFailure, match="are not those that were sealed: put the old ones back"):
+        load_checkpoint(other, data, paths)

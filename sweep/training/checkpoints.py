@@ -1,0 +1,103 @@
+"""Sealed checkpoints: a trial's weights and training history, written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sweep.data.partitions import ImageData
+from sweep.errors import TrialFailure
+from sweep.models.catalog import ImageNetwork, build_network
+from sweep.paths import TrialPaths
+from sweep.sealing import is_sealed, read_manifest, seal
+from sweep.space import Trial
+
+WEIGHTS = "weights.safetensors"
+HISTORY = "history.json"
+
+Record = dict[str, float]
+
+
+def begin_network(trial: Trial, data: ImageData) -> ImageNetwork:
+    """The trial's network before training: from its seed, or with the weights that it names.
+
+    One that is trained on gets a head for the classes of the data.
+    """
+    config = trial.config
+    keep_head = not config.training.epochs
+    return build_network(config.model, data, config.training.seed, keep_head=keep_head)
+
+
+def write_checkpoint(
+    trial: Trial,
+    data: ImageData,
+    paths: TrialPaths,
+    network: ImageNetwork,
+    history: Sequence[Record],
+) -> None:
+    """Seal the trial's checkpoint. Of weights that others published only the digest is kept."""
+    from safetensors.torch import save_model
+
+    facts: dict[str, Any] = {
+        "trial": trial.key,
+        "role": trial.role,
+        "config": trial.config.model_dump(),
+        "data": data.digest,
+        "epoch": trial.epoch,
+    }
+    if _is_published(trial):
+        facts["weights_digest"] = weights_digest(network)
+    with seal(paths.checkpoint(trial.epoch), **facts) as folder:
+        if not _is_published(trial):
+            save_model(network.network.cpu(), str(folder / WEIGHTS))
+        (folder / HISTORY).write_text(json.dumps(list(history)) + "\n")
+
+
+def is_trained(trial: Trial, paths: TrialPaths) -> bool:
+    """Whether the trial's final checkpoint is sealed."""
+    return is_sealed(paths.checkpoint(trial.epoch))
+
+
+def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNetwork:
+    """The trial's network with the weights of its sealed checkpoint.
+
+    Raises TrialFailure if published weights aren't those that were sealed.
+    """
+    from safetensors.torch import load_model
+
+    folder = paths.checkpoint(trial.epoch)
+    manifest = read_manifest(folder)
+    network = begin_network(trial, data)
+    if not _is_published(trial):
+        load_model(network.network, folder / WEIGHTS)
+    elif weights_digest(network) != manifest["weights_digest"]:
+        raise TrialFailure(
+            f"the weights {trial.config.model.weights} of {trial.config.model.name} are not "
+            f"those that were sealed: put the old ones back, or delete {paths.folder}"
+        )
+    return network.eval()
+
+
+def read_history(folder: Path) -> list[Record]:
+    """The training history in a sealed checkpoint, one record an epoch."""
+    history: list[Record] = json.loads((folder / HISTORY).read_text())
+    return history
+
+
+def weights_digest(network: ImageNetwork) -> str:
+    """SHA-256 of all parameters and buffers, with their names."""
+    digest = hashlib.sha256()
+    for name, tensor in network.network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _is_published(trial: Trial) -> bool:
+    """Whether the checkpoint is nothing but weights that others trained."""
+    return not trial.epoch and trial.config.model.weights is not None
