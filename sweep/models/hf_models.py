@@ -22,6 +22,8 @@ PRETRAINED = "pretrained"
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
 INDEX = "model.safetensors.index.json"
+# Called image classifiers, but fed with color codes, text, or patches and their places.
+OTHER_INPUT = frozenset({"imagegpt", "shieldgemma2", "siglip2"})
 
 
 def names() -> list[str]:
@@ -31,7 +33,7 @@ def names() -> list[str]:
         MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
     )
 
-    return sorted(MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES)
+    return sorted({*MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES} - OTHER_INPUT)
 
 
 def check_name(name: str) -> None:
@@ -175,18 +177,27 @@ def _usual_processor(mapping: Any, own: Any) -> Any:
 def _config(config: ModelConfig) -> Any:
     _require()
     from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+    )
 
     name = _name(config)
     try:
         if _is_type(name):
-            return AutoConfig.for_model(name)
-        return AutoConfig.from_pretrained(
-            _folder(config), local_files_only=True, trust_remote_code=False
-        )
+            own = AutoConfig.for_model(name)
+        else:
+            folder = _folder(config)
+            own = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, UserError):
             raise
         raise _unusable(config, error) from error
+    if own.model_type in OTHER_INPUT:
+        raise UserError(f"{config.name}: networks of type {own.model_type} take no plain images")
+    classes = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES.get(own.model_type)
+    if isinstance(classes, tuple) and own.architectures is None:
+        own.architectures = [classes[0]]  # of several, the plain one
+    return own
 
 
 def _folder(config: ModelConfig) -> Path:
