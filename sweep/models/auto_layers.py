@@ -8,7 +8,8 @@ gets from the images to the logits must pass):
 - modules made of others that transform: stages, blocks. One is looked into instead where it
   spans several resolutions (VGG's `features`), holds several layers of a perceptron (its
   `classifier`), or holds the blocks of a network that has one resolution only (a ViT's
-  encoder). Of neighbors with one resolution inside it, the last is taken: the stage's end.
+  encoder). Of blocks in a row inside it that have one resolution, the last is taken: the end
+  of a stage.
 
 Single convolutions, norms, activations and reshapings are not taken. Where that leaves fewer
 than MIN_LAYERS, or more than MAX_GAP of the depth between two of them (networks of parallel
@@ -152,20 +153,25 @@ class _Walk:
             for inner in self._calls[path]
         )
 
-    def _has_blocks(self, path: str) -> bool:
-        """Whether somewhere inside is a row of modules of one kind, on the trunk."""
-        kinds = [type(self._modules[child]) for child in self._blocks(path)]
-        return len(kinds) > len(set(kinds)) or any(
-            self._has_blocks(child) for child in self._children[path] if not self._is_leaf(child)
-        )
+    def _has_blocks(self, path: str, least_steps: int = 1) -> bool:
+        """Whether somewhere inside is a row of modules of one kind, on the trunk.
 
-    def _blocks(self, path: str) -> list[str]:
-        return [
-            child
+        least_steps: of depth, in each of them.
+        """
+        kinds = [
+            type(self._modules[child])
             for child in self._children[path]
             if not self._is_leaf(child)
-            and any(c.given and c.given.on_trunk and _transforms(c) for c in self._calls[child])
+            and any(
+                call.given and call.given.on_trunk and _steps(call) >= least_steps
+                for call in self._calls[child]
+            )
         ]
+        return len(kinds) > len(set(kinds)) or any(
+            self._has_blocks(child, least_steps)
+            for child in self._children[path]
+            if not self._is_leaf(child)
+        )
 
     def _has_one_resolution(self) -> bool:
         """Whether nearly all steps of depth on the trunk lead to one resolution."""
@@ -182,6 +188,8 @@ class _Walk:
         (first, first_is_block), (second, second_is_block) = one, following
         if not (first_is_block and second_is_block and first.given and second.given):
             return False
+        if self._has_blocks(first.module, least_steps=2):
+            return False  # a stage of its own
         return abs(_level(first.given) - _level(second.given)) < 0.25
 
     def _activated(self, call: Call) -> Call:
@@ -214,11 +222,16 @@ class _Walk:
         return not self._is_leaf(call.module)
 
 
+def _steps(call: Call) -> int:
+    """Steps of depth inside a call."""
+    return call.given.depth - call.taken.depth if call.given and call.taken else 1
+
+
 def _transforms(call: Call) -> bool:
     """Whether a module made of others does more than norm, activate and reshape."""
     if call.taken is None or call.given is None:
         return True
-    return call.given.depth > call.taken.depth or _level(call.given) != _level(call.taken)
+    return _steps(call) > 0 or _level(call.given) != _level(call.taken)
 
 
 def _changes_shape(call: Call) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,19 +115,31 @@ def traced(
     """A network for the data, a pass through it, and the (C, H, W) that it takes.
 
     On the device meta where the network can do without numbers, else really, with weights
-    drawn at random.
+    drawn at random. Raises UserError if that fails too.
     """
+    for attempt in (_built_on_meta, _taken_to_meta):
+        # What wants numbers, in building or running, says so in as many ways as there are
+        # networks; what goes wrong with numbers too is told below.
+        with suppress(Exception):
+            network = attempt(config, data)
+            return network, *_pass(network, data, num_images)
+    network = build_network(config, data, seed=0)
     try:
-        with torch.device("meta"):
-            network = build_network(config, data, seed=0)
-        network = network.to("meta")
         return network, *_pass(network, data, num_images)
-    except UserError:
-        raise
-    except Exception:
-        # Numbers are wanted somewhere (the reasons are as many as networks): with numbers then.
-        network = build_network(config, data, seed=0)
-    return network, *_pass(network, data, num_images)
+    except Exception as error:
+        raise UserError(
+            f"model.name {config.name}: its layers can't be found "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        ) from error
+
+
+def _built_on_meta(config: ModelConfig, data: ImageData) -> ImageNetwork:
+    with torch.device("meta"):
+        return build_network(config, data, seed=0).to("meta")
+
+
+def _taken_to_meta(config: ModelConfig, data: ImageData) -> ImageNetwork:
+    return build_network(config, data, seed=0).to("meta")
 
 
 def _pass(

@@ -184,6 +184,10 @@ AUTO = {
         "input", "features.pool0", *[f"features.denseblock{i}" for i in (1, 2, 3, 4)],
         "classifier.input", "classifier",
     ],
+    # A stage each, though two in a row have one resolution; of single blocks the last.
+    "torchvision/efficientnet_b0": [
+        "input", *[f"features.{i}" for i in (1, 2, 3, 4, 5, 6, 8)], "avgpool", "classifier.1",
+    ],
     "timm/convnext_atto": [
         "input", "stem", *[f"stages.{i}" for i in range(4)], "head.global_pool",
         "head.fc.input", "head.fc",
