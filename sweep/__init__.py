@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.api import estimate, run
+    from sweep.api import estimate, profile, run
 
-__all__ = ["estimate", "run"]
+__all__ = ["estimate", "profile", "run"]
 
 
 def __getattr__(name: str) -> Any:

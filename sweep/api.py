@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from sweep.estimation import PointEstimates
     from sweep.execution import Cluster
     from sweep.pipeline import SweepResult
+    from sweep.profiling import Profile
     from sweep.progress import Progress
 
 
@@ -76,3 +79,38 @@ def estimate(
     else:
         file = PointFile(np.asarray(points), "points")
     return estimate_points(file, estimators, progress or SilentProgress())
+
+
+def profile(
+    model: str,
+    *,
+    data: str = "digits",
+    path: str | Path | None = None,
+    weights: str | None = None,
+    image_size: int | None = None,
+    overrides: Sequence[str] = (),
+    storage: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Profile:
+    """Measure one network's layers on a data set, in this process and without a sweep.
+
+    model: such as "torchvision/resnet50", or "package.module:function" of your own.
+    data, path: a data set and where its files are, as in the section `data` of a sweep file.
+    weights: a weight's name, "pretrained", or a file; None draws them from the seed.
+    overrides: such as "measure.num_samples=500" or "measure.layers=[all]".
+    storage: folder that keeps what is sealed; None keeps nothing.
+
+    Raises UserError, with one clear line, if the network, the data or a setting is wrong.
+    """
+    from sweep.models.survey import named_model
+    from sweep.profiling import profile_config, profile_network
+    from sweep.progress import SilentProgress
+
+    given = {"weights": weights, "image_size": image_size}
+    network = named_model(model, **{key: value for key, value in given.items() if value})
+    settings = [f"data.name={json.dumps(data)}"]
+    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    config = profile_config(network, [*settings, *overrides])
+    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
+        kept = open_storage(storage or folder, create=True)
+        return profile_network(config, kept, progress or SilentProgress())

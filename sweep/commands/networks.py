@@ -90,11 +90,8 @@ def profile(
 ) -> None:
     """Measure one network's layers on a data set, without a sweep, and draw its profile."""
     import json
-    import tempfile
 
-    from sweep.models.survey import named_model
-    from sweep.paths import open_storage
-    from sweep.profiling import profile_config, profile_network
+    from sweep.api import profile as measured
     from sweep.report.picture import to_png
     from sweep.report.profile_table import draw_profile_of, print_profile
     from sweep.results import check_export, write_rows_to
@@ -105,20 +102,22 @@ def profile(
     if output is not None:
         check_export(output)
     given = {
-        "data.name": data,
-        "data.path": path,
         "measure.num_samples": num_samples,
         "measure.layers": layer,
         "analyses.intrinsic.estimators": estimator,
     }
     settings = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
-    named = {"weights": weights, "image_size": image_size}
-    network = named_model(model, **{key: value for key, value in named.items() if value})
-    config = profile_config(network, [*settings, *(set_ or [])])
     try:
-        with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
-            kept = open_storage(storage or folder, create=True)
-            found = profile_network(config, kept, progress(err=True))
+        found = measured(
+            model,
+            data=data,
+            path=path,
+            weights=weights,
+            image_size=image_size,
+            overrides=[*settings, *(set_ or [])],
+            storage=storage,
+            progress=progress(err=True),
+        )
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         raise typer.Exit(INTERRUPTED) from None
