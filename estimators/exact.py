@@ -34,6 +34,8 @@ DIRECT = "donot_use_mm_for_euclid_dist"
 CHUNK_DISTANCES = 1 << 22
 EXTRA_CANDIDATES = 2
 TILE_ROWS = 1024
+# Numbers of one tile's rows in float64: 256 MiB.
+TILE_NUMBERS = 1 << 25
 # Squares are added in the points' type over this many strides of a row, then in float64.
 STRIDES = 16
 # Bound on the relative error of a distance between float32 points: a difference rounds once,
@@ -86,6 +88,7 @@ def nearest_in_double(
     num_columns = columns[1] - columns[0]
     num_others = num_columns - (max(rows[0], columns[0]) < min(rows[1], columns[1]))
     num_nominated = min(k + EXTRA_CANDIDATES, num_others)
+    height = max(1, min(TILE_ROWS, TILE_NUMBERS // points.num_units))
 
     def centered(start: int, stop: int) -> torch.Tensor:
         return (points.rows(start, stop).to(torch.float64) * scale).sub_(center)
@@ -93,18 +96,18 @@ def nearest_in_double(
     norm_max = max(
         float(torch.linalg.vector_norm(centered(start, stop), dim=1).max())
         for span in {rows, columns}
-        for start, stop in _steps(span, TILE_ROWS)
+        for start, stop in _steps(span, height)
     )
     # How far rounding may move any point when the center is subtracted.
     unit = torch.finfo(torch.float64).eps
     shift = unit * (norm_max + 2 * float(torch.linalg.vector_norm(center)))
     found, num_redone = [], 0
-    for start, stop in _steps(rows, TILE_ROWS):
+    for start, stop in _steps(rows, height):
         own = centered(start, stop)
         norms = torch.linalg.vector_norm(own, dim=1)
         values = own.new_empty((stop - start, 0))
         nominees = torch.empty((stop - start, 0), dtype=torch.int64, device=own.device)
-        for low, high in _steps(columns, TILE_ROWS):
+        for low, high in _steps(columns, height):
             others = centered(low, high)
             squared = (norms**2)[:, None] + (others * others).sum(dim=1)
             squared.addmm_(own, others.T, alpha=-2.0)

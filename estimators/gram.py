@@ -21,7 +21,7 @@ from estimators.products import exact_products, upper_products
 # Units of one product: more cost precision, fewer cost time.
 CHUNK_UNITS = 1024
 # Numbers that are read at once: each reading asks every block of rows.
-READ_NUMBERS = {"cpu": 1 << 22, "cuda": 1 << 28}
+READ_NUMBERS = {"cpu": 1 << 23, "cuda": 1 << 28}
 # Chunks of float32 are scaled by a power of two where their reach is beyond 2^24 or below 2^-24.
 PLAIN_EXPONENTS = 24
 # Up to this many points their Gram matrix (128 MiB) is kept beside them.

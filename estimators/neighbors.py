@@ -114,6 +114,9 @@ def neighbors_between(
     rows, columns: (start, stop), either the same span, or two that share no point. Of every
         point in one span the k nearest in the other; of a span of no more than k, all.
 
+    Few large spans are best, as many as there are processes: every row is searched anew in each
+    tile, and with four spans that takes a quarter more than one search in all.
+
     Merged over all pairs of spans, `compute` gives the table of `nearest_neighbors`, to the bit.
 
     >>> points = np.arange(6.0)[:, None] ** 2

@@ -21,6 +21,7 @@ import torch
 
 from estimators.candidates import Block
 from estimators.points import Points
+from estimators.products import product
 
 # Low-precision copies of all blocks are kept while one side of them fits this, ...
 KEPT_BYTES = {"cpu": 360 << 20, "cuda": 16 << 30}
@@ -85,7 +86,7 @@ class RoundedPoints:
         """Half squared distances of two blocks as integers that order as they do."""
         left, right = self._copy(first, "left"), self._copy(second, "right")
         if first != second:
-            return (left @ right.T).view(self.bits)
+            return product(left, right).view(self.bits)
         tile = left.new_empty((len(left), len(left)))
         _fill_symmetric(tile, left, right, SPLITS)
         return tile.view(self.bits)
@@ -167,10 +168,10 @@ def _fill_symmetric(
 ) -> None:
     """The product of a block with itself: what lies below the diagonal mirrors the rest."""
     if not splits or len(tile) < 2:
-        torch.mm(left, right.T, out=tile)
+        tile.copy_(product(left, right))
         return
     half = len(tile) // 2
-    upper = torch.mm(left[:half], right[half:].T)
+    upper = product(left[:half], right[half:])
     tile[:half, half:] = upper
     tile[half:, :half] = upper.T
     for part in (slice(0, half), slice(half, None)):

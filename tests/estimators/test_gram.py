@@ -111,7 +111,7 @@ def test_blocks_change_no_bit(always_wide, monkeypatch, dtype):
     whole = covariance_spectrum(points, uncentered=True)
     order = RNG.permutation(90)
     shuffled = Points(np.array_split(points[order], 5)).take(np.argsort(order))
-    monkeypatch.setattr(gram, "READ_NUMBERS", {"cpu": 1 << 22})
+    monkeypatch.setattr(gram, "READ_NUMBERS", {"cpu": 1 << 23})
     for parts in (Points(np.array_split(points, 7)), Points([points[:1], points[1:]]), shuffled):
         found = covariance_spectrum(parts, uncentered=True)
         np.testing.assert_array_equal(found.eigenvalues, whole.eigenvalues)
