@@ -14,6 +14,8 @@ gets from the images to the logits must pass):
 Single convolutions, norms, activations and reshapings are not taken. Where that leaves fewer
 than MIN_LAYERS, or more than MAX_GAP of the depth between two of them (networks of parallel
 branches, or of convolutions alone), what is off the trunk and single convolutions count too.
+Of more than MOST_LAYERS every second (third ...) is taken, counted from the last.
+
 For the networks of Ansuini et al. (NeurIPS 2019) this gives their checkpoints.
 """
 
@@ -30,7 +32,7 @@ from torch import nn
 from sweep.models.points import INPUT, Point, root_of
 from sweep.models.trace import CONVOLUTIONS, LINEAR, Call, Trace, Value
 
-MIN_LAYERS = 5
+MIN_LAYERS, MOST_LAYERS = 5, 37  # the most without input, classifier's input and output
 MAX_GAP = 0.5
 ONE_RESOLUTION = 0.9  # share of the depth at one resolution that makes it the only one
 
@@ -42,7 +44,9 @@ def auto_points(network: nn.Module, trace: Trace, points: Sequence[Point]) -> li
     chosen: list[Point] = []
     for strict in (True, False):
         found = walk.inside(root_of(network), strict=strict, top=True)
-        taken = [by_call[call.module, call.number] for call in found]
+        found = [call for call in found if call.module != trace.classifier.module]
+        step = 1 + len(found) // MOST_LAYERS
+        taken = [by_call[call.module, call.number] for call in found[::-1][::step]]
         chosen = _framed(taken, trace, points)
         if len(chosen) >= MIN_LAYERS and _largest_gap(chosen, trace) < MAX_GAP:
             break

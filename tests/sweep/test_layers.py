@@ -212,6 +212,15 @@ def test_profiles_run_from_input_to_output(name):
     assert [layer.last_hidden for layer in layers].index(True) == len(layers) - 2
 
 
+def test_of_very_many_blocks_every_second_is_taken():
+    network = nn.Sequential(
+        nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(48)]),
+        nn.Linear(4, 2),
+    )
+    expected = ["input", *[f"0.{i}" for i in range(1, 48, 2)], "1"]
+    assert names(find_layers(network, torch.zeros(3, 4))) == expected
+
+
 class TwoBranches(nn.Module):
     """A branch of one convolution beside a branch of three."""
 
