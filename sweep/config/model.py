@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, known_name
@@ -50,9 +50,11 @@ class ModelConfig(Section):
 
     @field_validator("width", "depth", "kernel_size", "image_size", mode="before")
     @classmethod
-    def _no_truth(cls, value: Any) -> Any:
+    def _no_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML's `true` would pass for the number 1."""
         if isinstance(value, bool):
-            raise PydanticCustomError("no_number", "must be a number")
+            name = {"name": info.field_name}
+            raise PydanticCustomError("no_number", "{name} must be a number", name)
         return value
 
     @field_validator("kernel_size")

@@ -148,6 +148,8 @@ def _takes(config: ModelConfig, stored: Shape, own: Preprocessing) -> bool:
     """Whether a library's network takes images as small or large as they are stored."""
     if own.size is None or stored[1:] == own.size:
         return True
+    if LIBRARIES[source_of(config.name)].has_fixed_size(config):
+        return False
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         network = BUILDERS[source_of(config.name)](config, 2, (3, *own.size)).eval()
         try:

@@ -85,6 +85,11 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
     return Preprocessing(size, size[0], "bilinear", 3, IMAGENET_MEAN, IMAGENET_STD)
 
 
+def has_fixed_size(config: ModelConfig) -> bool:  # noqa: ARG001 - one interface for all
+    """Whether the network is known to be built for images of one size: not known here."""
+    return False
+
+
 def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """The network at initialization, for images of (C, H, W)."""
     _require()

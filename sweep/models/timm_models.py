@@ -62,6 +62,11 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
     )
 
 
+def has_fixed_size(config: ModelConfig) -> bool:
+    """Whether the network is built for images of one size."""
+    return bool(_published(_name(config)).get("fixed_input_size"))
+
+
 def build(
     config: ModelConfig,
     num_classes: int,

@@ -65,6 +65,11 @@ def preprocessing(config: ModelConfig) -> Preprocessing:
     return min((_published(entry) for entry in weights), key=lambda p: p.size or (0, 0))
 
 
+def has_fixed_size(config: ModelConfig) -> bool:
+    """Whether the network is built for images of one size."""
+    return _size_argument(config.name.partition("/")[2]) is not None
+
+
 def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
     """The network at initialization, for images of (C, H, W)."""
     from torchvision import models

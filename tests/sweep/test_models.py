@@ -40,6 +40,7 @@ LIBRARIES = [
     ("timm/test_resnet", None, (160, 160)),
     ("timm/test_vit", (160, 160), (160, 160)),  # built for one size
     ("timm/test_vit.r160_in1k", (160, 160), (160, 160)),
+    ("timm/crossvit_9_240", (240, 240), (240, 240)),  # would rescale them by itself
     ("hf/mobilenet_v2", None, (224, 224)),
 ]
 
