@@ -45,9 +45,8 @@ def print_profile(found: Profile, console: Console) -> None:
             say(console, f"\n{quantity} by relative depth, with its interval")
             for line in text_plot(bars):
                 say(console, line)
-    for row in found.rows:
-        if "error" in row.settings and not math.isfinite(row.value):
-            say(console, f"{row.layer or 'network'}: no {row.quantity}: {row.settings['error']}")
+    for (quantity, reason), layers in _missing(found.rows).items():
+        say(console, f"no {quantity} of {', '.join(layers)}: {reason}")
     for row in found.rows:
         if row.quantity in ("train_accuracy", "test_accuracy") and math.isfinite(row.value):
             say(console, f"{row.quantity} {row.value:.3f} [{row.low:.3f}, {row.high:.3f}]")
@@ -104,6 +103,16 @@ def _layers(rows: list[Measurement]) -> dict[int | None, Measurement]:
     for row in sorted(measured, key=lambda row: row.layer_index or 0):
         layers.setdefault(row.layer_index, row)
     return layers
+
+
+def _missing(rows: list[Measurement]) -> dict[tuple[str, str], list[str]]:
+    """Layers by the quantity that they have no value of, and the reason."""
+    missing: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if "error" in row.settings and not math.isfinite(row.value):
+            key = row.quantity, str(row.settings["error"])
+            missing.setdefault(key, []).append(row.layer or "the network")
+    return missing
 
 
 def _shown(rows: list[Measurement]) -> list[str]:
