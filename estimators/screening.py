@@ -23,6 +23,8 @@ from estimators.products import TYPES
 from estimators.rounding import SLACK, RoundedPoints
 
 BLOCK_ROWS = {"cpu": 1024, "cuda": 4096}
+# Numbers of a block's copy in low precision, at most.
+BLOCK_NUMBERS = {"cpu": 1 << 27, "cuda": 1 << 31}
 # Rows of a Gram matrix that are searched at once.
 GRAM_ROWS = 512
 
@@ -79,8 +81,10 @@ class _Search:
     def __init__(
         self, points: Points, k: int, precision: str, rows: Block, columns: Block | None
     ) -> None:
-        firsts = _blocks(rows, BLOCK_ROWS[points.device.type])
-        seconds = [] if columns is None else _blocks(columns, BLOCK_ROWS[points.device.type])
+        place = points.device.type
+        height = max(1, min(BLOCK_ROWS[place], BLOCK_NUMBERS[place] // points.num_units))
+        firsts = _blocks(rows, height)
+        seconds = [] if columns is None else _blocks(columns, height)
         blocks = firsts + seconds
         self._symmetric = columns is None
         self._first = range(len(firsts))

@@ -199,3 +199,15 @@ def test_pairs_are_measured_to_the_same_bits_one_by_one(monkeypatch, num_units, 
     found = exact.measure_pairs(blocks, high, low, dtype)
     monkeypatch.setattr(exact, "WIDE_UNITS", 1 << 30)
     assert torch.equal(found, exact.measure_pairs(Points(points), low, high, dtype))
+
+
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same(always_wide):
+    points = layer()
+    found = Points(points, "cuda")
+    spectrum = covariance_spectrum(found)
+    expected = covariance_spectrum(points)
+    np.testing.assert_allclose(spectrum.eigenvalues, expected.eigenvalues, rtol=1e-5)
+    np.testing.assert_array_equal(
+        nearest_neighbors(found, 2).indices, nearest_neighbors(points, 2).indices
+    )

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from estimators import EstimationError, Points, nearest_neighbors, neighbors_between, products
+from estimators import (
+    EstimationError,
+    Points,
+    exact,
+    nearest_neighbors,
+    neighbors_between,
+    products,
+    screening,
+)
 from estimators.exact import FLOAT32_ERROR, measure_pairs
 from estimators.rounding import KEPT_BYTES, PANEL_BYTES
 
@@ -103,6 +111,18 @@ def test_ties_and_duplicates_come_in_index_order(points):
         found = nearest_neighbors(points * len(points), k=3, precision=precision)
         np.testing.assert_array_equal(found.indices, indices)
         np.testing.assert_allclose(found.distances, distances, rtol=1e-12)
+
+
+def test_wide_points_come_in_lower_blocks(monkeypatch):
+    points = np.random.default_rng(0).standard_normal((300, 40))
+    expected = nearest_neighbors(points, k=3, precision="float64")
+    monkeypatch.setitem(screening.BLOCK_NUMBERS, "cpu", 40 * 70)
+    monkeypatch.setattr(exact, "TILE_NUMBERS", 40 * 33)
+    for precision in ("bfloat16", "float32", "float64"):
+        found = nearest_neighbors(points, k=3, precision=precision)
+        assert found.precision == precision
+        np.testing.assert_array_equal(found.indices, expected.indices)
+        np.testing.assert_array_equal(found.distances, expected.distances)
 
 
 @pytest.mark.parametrize("num_points", [1023, 1024, 2600, 3100, 4100])
