@@ -2,36 +2,34 @@
 
     python benchmarks/profile_resnet50.py
 
-An untrained network, 500 images of 224 x 224, the paper's eight checkpoints. Two threads.
+An untrained network, 500 drawn photographs, the paper's eight checkpoints, the default
+analyses. Two threads each, each in a process of its own, one run.
 """
 
 import argparse
+import multiprocessing
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
+from images import write_photos
+from neighbors import anonymous_bytes, peak_memory
 from scipy.spatial.distance import pdist, squareform
+
+from sweep.data.partitions import prepare_data
+from sweep.models.catalog import build_network
+from sweep.models.survey import named_model
+from sweep.paths import claim_storage, open_storage
+from sweep.profiling import profile_config, profile_network
+from sweep.progress import SilentProgress
 
 NUM_IMAGES = 500
 BATCH = 32
 THREADS = 2
 # Of Ansuini et al.: input, max-pool, the four stages, average pool, classifier.
 CHECKPOINTS = ("maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc")
-
-
-def resnet50():
-    from torchvision.models import resnet50 as build
-
-    torch.manual_seed(0)
-    return build(weights=None).eval()
-
-
-def images(num_images, seed=0):
-    """(N, 3, 224, 224) float32: smooth colored patterns with noise, normalized."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.randn(num_images, 3, 14, 14, generator=generator)
-    found = torch.nn.functional.interpolate(coarse, size=224, mode="bilinear")
-    return found.add_(torch.randn(found.shape, generator=generator), alpha=0.2)
 
 
 @torch.no_grad()
@@ -100,21 +98,83 @@ def original_procedure(network, pixels, num_images):
     return total
 
 
+def our_profile(photos, folder, num_images, queue):
+    """Seconds, own memory at the peak and IDs of the profile, weights drawn and sealed included."""
+    config = profile_config(named_model("torchvision/resnet50"), settings(photos, num_images))
+    storage = open_storage(folder, create=True)
+    base = anonymous_bytes()
+    found, memory = peak_memory(lambda: profile_network(config, storage, SilentProgress()))
+    ids = {row.layer: row.value for row in found.rows if row.quantity == "id/twonn_linear"}
+    queue.put((found.seconds["measure"], base + memory, ids))
+
+
+def baselines(folder, photos, num_images, num_original, queue):
+    """Seconds of the bare forward pass of the same images, and of the original procedure."""
+    torch.set_num_threads(THREADS)
+    config = profile_config(named_model("torchvision/resnet50"), settings(photos, num_images))
+    data = prepare_data(config.data, open_storage(folder, create=True))
+    network = build_network(config.model, data, seed=0).eval()
+    split = data.split("train")
+    stored = split.stored(np.arange(min(num_images, len(split))))
+    with torch.no_grad():
+        pixels = network.input(network.preprocessing.pixels(stored))
+    bare = bare_forward(network.network, pixels)
+    original = 0.0
+    if num_original:
+        original = original_procedure(network.network, pixels, num_original)
+    queue.put((bare, original))
+
+
+def settings(photos, num_images):
+    return [
+        "data.name=image_folder",
+        f"data.path={photos}",
+        f"measure.num_samples={num_images}",
+        f"measure.threads={THREADS}",
+    ]
+
+
+def in_process(function, *arguments):
+    """What a function puts into its queue, run in a process of its own."""
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    process = context.Process(target=function, args=(*arguments, queue))
+    process.start()
+    found = queue.get()
+    process.join()
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num-images", type=int, default=NUM_IMAGES)
-    parser.add_argument("--original-images", type=int, default=100, help="then scaled")
+    parser.add_argument("--original-images", type=int, default=100, help="then scaled; 0: not run")
     options = parser.parse_args()
-    torch.set_num_threads(THREADS)
-    network, pixels = resnet50(), images(options.num_images)
-    bare = bare_forward(network, pixels)
-    per_image = 1000 * bare / options.num_images
-    print(f"bare forward pass of {options.num_images}: {bare:.1f} s, {per_image:.0f} ms an image")
-    original = original_procedure(network, pixels, options.original_images)
-    print(
-        f"original procedure, scaled from {options.original_images} to {options.num_images} "
-        f"images: {original:.1f} s, {original / bare:.1f} bare forward passes"
-    )
+    count = options.num_images
+    with tempfile.TemporaryDirectory() as place:
+        photos, folder = Path(place) / "photos", Path(place) / "storage"
+        write_photos(photos, count)
+        storage = open_storage(folder, create=True)
+        claim_storage(storage)
+        config = profile_config(named_model("torchvision/resnet50"), settings(photos, count))
+        prepare_data(config.data, storage)
+        before, original = in_process(baselines, folder, photos, count, options.original_images)
+        print(
+            f"bare forward pass of {count}: {before:.1f} s, {1000 * before / count:.0f} ms an image"
+        )
+        ours, memory, ids = in_process(our_profile, photos, folder, count)
+        print(f"profile, decoding included: {ours:.1f} s, {1000 * ours / count:.0f} ms an image, ")
+        print(f"  own memory at the peak {memory / 1e9:.2f} GB")
+        print("  TwoNN " + ", ".join(f"{name} {value:.1f}" for name, value in ids.items()))
+        after, _ = in_process(baselines, folder, photos, count, 0)
+        print(f"bare forward pass again: {after:.1f} s")
+    bare = (before + after) / 2
+    print(f"profile / bare forward pass: {ours / bare:.2f}")
+    if original:
+        print(
+            f"original procedure, scaled from {options.original_images} images: {original:.1f} s; "
+            f"profile / original: 1/{original / ours:.1f}"
+        )
 
 
 if __name__ == "__main__":

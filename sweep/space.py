@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from sweep.config import (
     Choice,
     Domain,
@@ -17,6 +19,7 @@ from sweep.config import (
     TrialConfig,
     Uniform,
 )
+from sweep.errors import UserError
 from sweep.models.names import model_label
 from sweep.sealing import content_key
 from sweep.sweepfile import merged
@@ -75,8 +78,7 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
     """
     configs: dict[str, TrialConfig] = {}
     for values in _points(config):
-        point = merged(TrialConfig(model=config.model, training=config.training), values)
-        point = point.model_copy(update={"model": point.model.resolved()})
+        point = _point(config, values)
         configs.setdefault(point.model_dump_json(), point)
     trials: dict[str, Trial] = {}
     for point in configs.values():
@@ -114,6 +116,17 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def _point(config: SweepConfig, values: dict[str, Any]) -> TrialConfig:
+    """One trial's settings; raises UserError for settings that don't go together."""
+    try:
+        point = merged(TrialConfig(model=config.model, training=config.training), values)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        where = ", ".join(f"{key}={value}" for key, value in values.items())
+        raise UserError(f"space: the trial {where} can't be: {reason}") from error
+    return point.model_copy(update={"model": point.model.resolved()})
 
 
 def _points(config: SweepConfig) -> list[dict[str, Any]]:

@@ -248,6 +248,8 @@ def _sentence(detail: Any, model: type[BaseModel], place: Place) -> str:
     if kind == "unknown_name":
         context = detail["ctx"]
         return f"unknown {context['what']} {given!r}; {_nearest(str(given), context['known'])}"
+    if kind in ("no_model", "no_setting"):
+        return str(detail["msg"])  # a whole sentence, with what was given
     if kind == "too_short":
         return f"must hold at least {detail['ctx']['min_length']} value, but got {given!r}"
     if kind == "model_type":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -93,10 +94,15 @@ class ModelConfig(Section):
         """
         check_settings(self)
         values = self.model_dump()
+        from sweep.models.weights import is_file_name
+
+        if self.weights is not None and is_file_name(self.weights):
+            # A local path is kept whole: workers and later runs may be in another folder.
+            values["weights"] = os.path.abspath(os.path.expanduser(self.weights))
         if source_of(self.name) == "family":
             for setting, usual in FAMILIES[self.name].usual.items():
                 values[setting] = usual if values[setting] is None else values[setting]
-        elif source_of(self.name) == "torchvision" and self.weights is not None:
+        elif source_of(self.name) == "torchvision" and self.weights == "DEFAULT":
             from sweep.models.torchvision_models import weights_name
 
             values["weights"] = weights_name(self.name.partition("/")[2], self.weights)

@@ -179,13 +179,3 @@ def _num_outputs(network: nn.Module, shape: Shape, name: str) -> int:
             f"of {shape} it returns {tuple(logits.shape)}"
         )
     return logits.shape[1]
-
-
-def build_model(config: ModelConfig, data: ImageData, seed: int) -> nn.Sequential:
-    """A family's network as one flat sequence, with `input` in front."""
-    network = build_network(config, data, seed).network
-    named = nn.Sequential()
-    named.add_module("input", Normalize(data.mean, data.std))
-    for name, stage in network.named_children():
-        named.add_module(name, stage)
-    return named

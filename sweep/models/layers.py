@@ -108,11 +108,6 @@ def layers_of(
     return layers
 
 
-def profile_layers(network: nn.Module, sample: torch.Tensor) -> list[Layer]:
-    """The layers of the `auto` profile."""
-    return find_layers(network, sample)
-
-
 def _is_tokens(point: Point) -> bool:
     """Whether one image's activation is a sequence (T, C)."""
     return len(point.value.shape) == 3
