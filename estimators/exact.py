@@ -149,24 +149,28 @@ def _squared_distances(
     points: Points, low: torch.Tensor, high: torch.Tensor, scale: float, dtype: torch.dtype
 ) -> torch.Tensor:
     """(C,) float64 sums of squared differences of the scaled points."""
+    # Pairs of the same two blocks together: fewer blocks are opened for a chunk.
+    order = (points.owners(low) * points.num_points + points.owners(high)).argsort(stable=True)
+    low, high = low[order], high[order]
     squares = torch.empty(len(low), dtype=torch.float64, device=points.device)
+    found = torch.empty_like(squares)
     if points.num_units >= WIDE_UNITS and points.device.type == "cpu":
-        owners = points.owners(low) * points.num_points + points.owners(high)
-        order = owners.argsort(stable=True)
-        rows = zip(points.each(low[order]), points.each(high[order]), strict=True)
-        for place, (first, second) in zip(order.tolist(), rows, strict=True):
+        rows = zip(points.each(low), points.each(high), strict=True)
+        for place, (first, second) in enumerate(rows):
             squares[place] = _squared_distance(second, first, scale, dtype)
-        return squares
+        return found.index_copy_(0, order, squares)
     for chunk in _chunks(low, CHUNK_NUMBERS[points.device.type], points.num_units):
         # Where all pairs of a chunk share their first point, it is read once.
         shared = (
-            slice(chunk.start, chunk.start + 1) if low[chunk.start] == low[chunk][-1] else chunk
+            slice(chunk.start, chunk.start + 1)
+            if bool((low[chunk] == low[chunk.start]).all())
+            else chunk
         )
         ends = [points.gather(end).to(dtype) for end in (high[chunk], low[shared])]
         if scale != 1.0:
             ends = [end * scale for end in ends]
         squares[chunk] = _row_sums(ends[0].sub_(ends[1]).square_())
-    return squares
+    return found.index_copy_(0, order, squares)
 
 
 def _squared_distance(
@@ -197,7 +201,7 @@ def _squared_distance(
 
 
 def _chunks(low: torch.Tensor, numbers: int, num_units: int) -> Iterator[slice]:
-    """Slices of some pairs, which are sorted by their first point.
+    """Slices of some pairs, those of one first point side by side.
 
     Where the pairs of one point fill much of a chunk, every point begins one of its own.
     """
