@@ -79,8 +79,19 @@ def with_weights(
         return with_weights(build, state, found, keep_head=True, origin=origin)
     kept = {name: tensor for name, tensor in state.items() if name not in head}
     _check_match(expected, kept, head, origin)
-    network.load_state_dict(kept, strict=False)
+    copy_tensors(kept, network)
     return network, num_classes
+
+
+def copy_tensors(state: State, network: nn.Module) -> None:
+    """Write tensors over those of the same name, which must have their shapes.
+
+    Not by `load_state_dict`, which asks some networks (MNASNet) for a version that files
+    don't hold. A name that isn't in `state` may share the memory of one that is.
+    """
+    tensors = network.state_dict()
+    for name, tensor in state.items():
+        tensors[name].copy_(tensor)
 
 
 def _unprefixed(state: State, expected: Mapping[str, torch.Tensor]) -> State:

@@ -13,6 +13,7 @@ import torch
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure
 from sweep.models.catalog import ImageNetwork, build_network
+from sweep.models.weights import copy_tensors
 from sweep.paths import TrialPaths
 from sweep.sealing import is_sealed, read_manifest, seal
 from sweep.space import Trial
@@ -68,13 +69,13 @@ def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNe
 
     Raises TrialFailure if published weights aren't those that were sealed.
     """
-    from safetensors.torch import load_model
+    from safetensors.torch import load_file
 
     folder = paths.checkpoint(trial.epoch)
     manifest = read_manifest(folder)
     network = begin_network(trial, data)
     if not _is_published(trial):
-        load_model(network.network, folder / WEIGHTS)
+        copy_tensors(load_file(folder / WEIGHTS), network.network)
     elif weights_digest(network) != manifest["weights_digest"]:
         raise TrialFailure(
             f"the weights {trial.config.model.weights} of {trial.config.model.name} are not "

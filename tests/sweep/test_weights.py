@@ -184,7 +184,9 @@ def cached_by_torch(name, weights="DEFAULT"):
 
 
 class TestTorchvision:
-    @pytest.mark.parametrize("name", ["squeezenet1_1", "densenet121", "googlenet", "inception_v3"])
+    @pytest.mark.parametrize(
+        "name", ["squeezenet1_1", "densenet121", "googlenet", "inception_v3", "mnasnet0_5"]
+    )
     def test_cached_weights_give_what_torchvision_gives(self, name):
         from torchvision import models
 
