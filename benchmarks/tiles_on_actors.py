@@ -18,7 +18,6 @@ import torch
 from activations import synthetic
 
 from estimators import nearest_neighbors
-from sweep.measuring.plan import TILE_IMAGES
 from sweep.measuring.store import ArrowStore, write_part
 from sweep.measuring.tiles import merge_tiles, search_tile
 from sweep.models.layers import Layer
@@ -53,6 +52,7 @@ class Actor:
 def by_tiles(actors, place, spans, k):
     """Seconds of all tiles and their merge on these actors; the table."""
     pairs = [(i, j) for i in range(len(spans)) for j in range(i, len(spans))]
+    pairs.sort(key=lambda pair: pair[0] == pair[1])
     folders = [place / f"tile-{i}-{j}" for i, j in pairs]
     began = time.perf_counter()
     idle, running = list(actors), {}
@@ -72,10 +72,11 @@ def main():
     parser.add_argument("--num-points", type=int, default=30_000)
     parser.add_argument("--num-units", type=int, default=1024)
     parser.add_argument("--k", type=int, default=2)
+    parser.add_argument("--spans", type=int, default=2, help="as many as actors")
     options = parser.parse_args()
     count, units = options.num_points, options.num_units
     layer = Layer(0, "layer", "layer", 1, "output", (units,), "flattened", 0.5, False)
-    number = -(-count // TILE_IMAGES)
+    number = options.spans
     bounds = [count * part // number for part in range(number + 1)]
     spans = list(itertools.pairwise(bounds))
     with tempfile.TemporaryDirectory() as folder:

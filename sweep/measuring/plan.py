@@ -24,7 +24,6 @@ GIGABYTE = 1e9
 SHARE_OF_MEMORY = 0.25
 # From here on a layer's neighbors are searched tile by tile, where there are actors for it.
 TILED_IMAGES = 16384
-TILE_IMAGES = 6144
 # Operations of the forward passes that are worth spreading over several actors.
 SPREAD_OPERATIONS = 1e12
 FLOAT_BYTES = 4
@@ -136,7 +135,7 @@ def make_plan(
             config.keep_activations or spread or tiled or total > SHARE_OF_MEMORY * memory
         ),
         passes=_passes(sizes, scratch),
-        spans=_spans(num_mixed) if tiled else (),
+        spans=_spans(num_mixed, num_actors) if tiled else (),
     )
 
 
@@ -163,7 +162,10 @@ def _passes(sizes: dict[int, int], most: float) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, passes))
 
 
-def _spans(num_points: int) -> tuple[tuple[int, int], ...]:
-    number = -(-num_points // TILE_IMAGES)
+def _spans(num_points: int, number: int) -> tuple[tuple[int, int], ...]:
+    """As many spans as actors: each then has as much to do, in as few and large tiles as can be.
+
+    A tile finds the neighbors of its own points, so more tiles are more work in all.
+    """
     bounds = [num_points * place // number for place in range(number + 1)]
     return tuple(itertools.pairwise(bounds))

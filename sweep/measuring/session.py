@@ -138,7 +138,11 @@ class Session:
 
     @property
     def _layered(self) -> list[Analysis]:
-        return [analysis for analysis in self._missing if analysis.layer_quantities]
+        """What measures layers. Who reads no neighbors comes first: where points are few and
+        wide, the neighbors are then found from the matrix that their spectrum took.
+        """
+        layered = [analysis for analysis in self._missing if analysis.layer_quantities]
+        return sorted(layered, key=lambda analysis: analysis.num_neighbors > 0)
 
     @cached_property
     def _activations(self) -> ActivationPaths:

@@ -100,8 +100,7 @@ def test_parts_and_passes_change_no_bit(case, expected, monkeypatch):
 
 def test_tiles_change_no_bit(case, expected, monkeypatch):
     monkeypatch.setattr(sweep.measuring.plan, "TILED_IMAGES", 100)
-    monkeypatch.setattr(sweep.measuring.plan, "TILE_IMAGES", 70)
-    units = run_all(case, case.config, num_actors=2, shuffled=1)
+    units = run_all(case, case.config, num_actors=3, shuffled=1)
     tiles = [unit for unit in units if unit.kind == "tile"]
     assert len(tiles) == 6 * sum(unit.kind == "layer" for unit in units)
     assert rows_digest(case.rows()) == expected
