@@ -138,8 +138,9 @@ class Session:
 
     @property
     def _layered(self) -> list[Analysis]:
-        """What measures layers. Who reads no neighbors comes first: where points are few and
-        wide, the neighbors are then found from the matrix that their spectrum took.
+        """What measures layers, those that read no neighbors first.
+
+        Where points are few and wide, neighbors are then found from the spectrum's matrix.
         """
         layered = [analysis for analysis in self._missing if analysis.layer_quantities]
         return sorted(layered, key=lambda analysis: analysis.num_neighbors > 0)
