@@ -5,6 +5,7 @@ thread. Prints what failed with its reason, and the largest own memory beside th
 
     python benchmarks/registries.py torchvision
     python benchmarks/registries.py timm 200 [image size]
+    python benchmarks/registries.py torchvision/vit_h_14,timm/vit_tiny_patch16_224
 """
 
 import multiprocessing
@@ -86,7 +87,8 @@ def main():
     kind = sys.argv[1] if len(sys.argv) > 1 else "torchvision"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     image_size = int(sys.argv[3]) if len(sys.argv) > 3 else None
-    names = torchvision_names() if kind == "torchvision" else timm_names(count)
+    named = {"torchvision": torchvision_names, "timm": lambda: timm_names(count)}
+    names = named[kind]() if kind in named else kind.split(",")
     context = multiprocessing.get_context("fork")
     failed, largest, began = {}, (0.0, ""), time.monotonic()
     with tempfile.TemporaryDirectory() as place:

@@ -1,10 +1,44 @@
-"""What a network takes: operations of a forward pass, memory of its parameters."""
+"""What a network takes: layers, operations and memory of a pass, memory of its parameters."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from sweep.config import MeasureConfig
+from sweep.errors import TrialFailure, UserError
+from sweep.measuring.plan import Cost
+from sweep.models.layers import Layer, layers_of
+from sweep.models.trace import trace_network
+from sweep.models.weightless import weightless
+
+
+def survey_layers(
+    network: nn.Module, sample: torch.Tensor, config: MeasureConfig, *, count_them: bool
+) -> tuple[list[Layer], Cost]:
+    """The layers to measure and what a pass takes; without numbers where the network does so.
+
+    sample: (N, C, H, W) images. count_them: whether to count operations, else they are 0.
+    Raises UserError for layers that the network doesn't have, TrialFailure if it has none.
+    """
+    try:
+        with weightless(network):
+            return _survey(network, sample.to("meta"), config, count_them)
+    except (TrialFailure, UserError):
+        raise
+    except Exception:
+        # Numbers are wanted somewhere; the reasons are as many as networks.
+        return _survey(network, sample, config, count_them)
+
+
+def _survey(
+    network: nn.Module, sample: torch.Tensor, config: MeasureConfig, count_them: bool
+) -> tuple[list[Layer], Cost]:
+    trace = trace_network(network, sample)
+    layers = layers_of(network, trace, config.layers, config.tokens)
+    operations = count_operations(network, sample) if count_them else 0.0
+    return layers, Cost(trace.working_bytes, operations, num_bytes(network))
 
 
 def count_operations(network: nn.Module, sample: torch.Tensor) -> float:

@@ -19,8 +19,10 @@ from sweep.models.layers import Layer
 BATCH_BYTES = 256 << 20
 MAX_BATCH = 256
 GIGABYTE = 1e9
-# Of an actor's memory, what activations may take: the rest is for the network's own, for
-# one batch, and for what estimators work on.
+# What a process takes before it has a network: torch and all else that is imported.
+PROCESS_BYTES = 700 << 20
+# Of what the network and one batch leave of an actor's memory, what activations may take:
+# the rest is for what estimators work on.
 SHARE_OF_MEMORY = 0.25
 # From here on a layer's neighbors are searched tile by tile, where there are actors for it.
 TILED_IMAGES = 16384
@@ -109,12 +111,14 @@ def make_plan(
     batch_size = min(batch_size, num_images)
     part_images = -(-config.part_images // batch_size) * batch_size
     memory = config.memory_per_actor * GIGABYTE
-    needed = cost.network_bytes + batch_size * cost.working_bytes
-    if needed > memory:
+    batch_bytes = batch_size * cost.working_bytes
+    left = memory - PROCESS_BYTES - cost.network_bytes - batch_bytes
+    if left < 0:
         raise TrialFailure(
-            f"the network takes {cost.network_bytes / GIGABYTE:.1f} GB and a batch of {batch_size} "
-            f"{batch_size * cost.working_bytes / GIGABYTE:.1f} GB, but measure.memory_per_actor "
-            f"is {config.memory_per_actor:g}: raise it"
+            f"the process takes {PROCESS_BYTES / GIGABYTE:.1f} GB, the network "
+            f"{cost.network_bytes / GIGABYTE:.1f} GB and a batch of {batch_size} "
+            f"{batch_bytes / GIGABYTE:.1f} GB, but measure.memory_per_actor is "
+            f"{config.memory_per_actor:g}: raise it"
         )
     sizes = {layer.index: layer_bytes(layer, num_images) for layer in layers}
     total = sum(sizes.values())
@@ -132,7 +136,7 @@ def make_plan(
         batch_size=batch_size,
         part_images=part_images,
         in_memory=not (
-            config.keep_activations or spread or tiled or total > SHARE_OF_MEMORY * memory
+            config.keep_activations or spread or tiled or total > SHARE_OF_MEMORY * left
         ),
         passes=_passes(sizes, scratch),
         spans=_spans(num_mixed, num_actors) if tiled else (),

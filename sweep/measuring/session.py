@@ -23,24 +23,27 @@ from sweep.measuring.activations import Keep, record_activations
 from sweep.measuring.analysis import Analysis
 from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
 from sweep.measuring.classes import mean_over_classes, name_probe
-from sweep.measuring.cost import count_operations, num_bytes
-from sweep.measuring.plan import Cost, Plan, make_plan
+from sweep.measuring.cost import survey_layers
+from sweep.measuring.plan import Plan, make_plan
 from sweep.measuring.sealed import ROWS, measured_folder, sampling_key, seal_rows
 from sweep.measuring.store import ArrowStore, MemoryStore, write_part
 from sweep.measuring.tiles import merge_tiles, search_tile
 from sweep.measuring.units import Unit, phases_of, span_pairs
 from sweep.models.catalog import ImageNetwork
-from sweep.models.layers import Layer, layers_of
-from sweep.models.trace import trace_network
+from sweep.models.layers import Layer
 from sweep.paths import ActivationPaths, ScratchPaths, TrialPaths
 from sweep.sealing import content_key, is_sealed, seal
 from sweep.space import Trial
-from sweep.training.checkpoints import is_trained, load_checkpoint
-from sweep.training.trainer import train_trial
+from sweep.training.checkpoints import (
+    begin_network,
+    is_trained,
+    load_checkpoint,
+    write_checkpoint,
+)
 
 PLAN = "plan.json"
-# No other length in a network is so: the axis of the images can be told.
-TRACED_IMAGES = 3
+# No usual length in a network, so that the axis of the images can be told.
+TRACED_IMAGES = 5
 
 
 class Session:
@@ -104,9 +107,12 @@ class Session:
 
     @cached_property
     def _network(self) -> ImageNetwork:
-        if not self.trial.epoch and not is_trained(self.trial, self._paths):
-            train_trial(self.trial, self._data, self._paths)  # seals it at initialization
-        return load_checkpoint(self.trial, self._data, self._paths)
+        trial, data, paths = self.trial, self._data, self._paths
+        if trial.epoch or is_trained(trial, paths):
+            return load_checkpoint(trial, data, paths)
+        network = begin_network(trial, data)
+        write_checkpoint(trial, data, paths, network, [])
+        return network.eval()
 
     @cached_property
     def _plan(self) -> Plan:
@@ -118,13 +124,7 @@ class Session:
         rows = self._checkpoint.sample_rows
         split = self._data.split(config.split)
         sample = self._network.preprocessing.pixels(split.stored(rows[:TRACED_IMAGES]))
-        trace = trace_network(self._network, sample)
-        layers = layers_of(self._network, trace, config.layers, config.tokens)
-        cost = Cost(
-            working_bytes=trace.working_bytes,
-            operations=count_operations(self._network, sample) if self._num_actors > 1 else 0.0,
-            network_bytes=num_bytes(self._network),
-        )
+        layers, cost = survey_layers(self._network, sample, config, count_them=self._num_actors > 1)
         mix = len(self._checkpoint.probes[MIX])
         plan = make_plan(layers, len(rows), mix, cost, config, self._num_actors)
         if not plan.in_memory:
