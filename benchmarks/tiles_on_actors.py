@@ -8,6 +8,7 @@ thread. Tables must be equal to the bit.
 
 import argparse
 import itertools
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +24,7 @@ from sweep.measuring.tiles import merge_tiles, search_tile
 from sweep.models.layers import Layer
 
 ROWS = 256
+TURNS = 5
 
 
 @ray.remote(num_cpus=1)
@@ -91,22 +93,22 @@ def main():
         ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         actors = [Actor.remote(parts, layer) for _ in range(2)]
         ray.get([actor.warm_up.remote() for actor in actors])
-        runs = {}
-        for turn in range(2):
+        runs, wholes = {}, []
+        for turn in range(TURNS + 1):
             for team in (actors[:1], actors):
                 home = place / f"{len(team)}-{turn}"
                 home.mkdir()
                 found = by_tiles(team, home, spans, options.k)
-                runs.setdefault(len(team), []).append(found[0])
+                if turn:  # the first warms up
+                    runs.setdefault(len(team), []).append(found[0])
                 print(f"{len(team)} actors: {found[0]:.2f} s, of it merging {found[1]:.2f} s")
-        whole = ray.get(actors[0].whole.remote(options.k))
-        print(f"in one piece on one thread: {whole[0]:.2f} s; {len(spans)} spans")
+            whole = ray.get(actors[0].whole.remote(options.k))
+            wholes.append(whole[0])
+            print(f"in one piece on one thread: {whole[0]:.2f} s; {len(spans)} spans")
         assert np.array_equal(whole[1], found[2])
         assert np.array_equal(whole[2], found[3])
-        one, two = min(runs[1]), min(runs[2])
-        print(
-            f"two actors: {one / two:.2f} times as fast as one, {whole[0] / two:.2f} as one piece"
-        )
+        one, two, whole = map(statistics.median, (runs[1], runs[2], wholes))
+        print(f"two actors: {one / two:.2f} times as fast as one, {whole / two:.2f} as one piece")
         ray.shutdown()
 
 

@@ -50,7 +50,7 @@ class MeasureConfig(Section):
         default=None,
         ge=1,
         description="images per forward pass; null takes as many as keep one pass within "
-        "256 MiB, at most 256",
+        "96 MiB on a CPU and 1 GiB on a GPU, at most 256",
     )
     part_images: int = Field(
         default=128,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import Neighbors, nearest_neighbors
+from estimators import EstimationError, Neighbors, nearest_neighbors
 from estimators.points import Points
 from sweep.config import MeasureConfig
 from sweep.data.partitions import ImageData
 from sweep.data.probes import probe_sets
+from sweep.errors import TrialFailure
 from sweep.measurement import Measurement
 from sweep.models.catalog import ImageNetwork
 from sweep.models.layers import Layer
@@ -144,6 +145,15 @@ class LayerView:
             device = None if self.device == "cpu" else self.device
             self._tables[wanted] = nearest_neighbors(self.points, wanted, device=device)
         return self._tables[wanted]
+
+    def require_finite(self) -> None:
+        """Raise TrialFailure that names the layer if an activation is NaN or infinite."""
+        try:
+            self.points.center_and_reach()
+        except EstimationError as error:
+            raise TrialFailure(
+                f"layer {self.layer.name} has activations that can't be measured: {error}"
+            ) from error
 
     def row(self, analysis: str, quantity: str, value: float, **rest: Any) -> Measurement:
         """A row about this layer."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+import torch
 
-from estimators import EstimationError, Neighbors
+from estimators import Neighbors
 from estimators.points import Points
 from sweep.config import SweepConfig
 from sweep.data.partitions import ImageData
-from sweep.errors import TrialFailure
 from sweep.measurement import Measurement, read_rows
 from sweep.measuring import make_analyses
 from sweep.measuring.activations import Keep, record_activations
@@ -31,6 +31,7 @@ from sweep.measuring.tiles import merge_tiles, search_tile
 from sweep.measuring.units import Unit, phases_of, span_pairs
 from sweep.models.catalog import ImageNetwork
 from sweep.models.layers import Layer
+from sweep.models.layout import lay_out
 from sweep.paths import ActivationPaths, ScratchPaths, TrialPaths
 from sweep.sealing import content_key, is_sealed, seal
 from sweep.space import Trial
@@ -43,7 +44,7 @@ from sweep.training.checkpoints import (
 
 PLAN = "plan.json"
 # No usual length in a network, so that the axis of the images can be told.
-TRACED_IMAGES = 5
+FIRST_IMAGES = 5
 
 
 class Session:
@@ -109,10 +110,19 @@ class Session:
     def _network(self) -> ImageNetwork:
         trial, data, paths = self.trial, self._data, self._paths
         if trial.epoch or is_trained(trial, paths):
-            return load_checkpoint(trial, data, paths)
-        network = begin_network(trial, data)
-        write_checkpoint(trial, data, paths, network, [])
+            network = load_checkpoint(trial, data, paths)
+        else:
+            network = begin_network(trial, data)
+            write_checkpoint(trial, data, paths, network, [])
+        if self._config.measure.device == "cpu":
+            lay_out(network, self._first_images(network))
         return network.eval()
+
+    def _first_images(self, network: ImageNetwork) -> torch.Tensor:
+        split = self._data.split(self._config.measure.split)
+        return network.preprocessing.pixels(
+            split.stored(self._checkpoint.sample_rows[:FIRST_IMAGES])
+        )
 
     @cached_property
     def _plan(self) -> Plan:
@@ -121,12 +131,12 @@ class Session:
         if is_sealed(folder):
             return Plan.from_json(json.loads((folder / PLAN).read_text()))
         config = self._config.measure
-        rows = self._checkpoint.sample_rows
-        split = self._data.split(config.split)
-        sample = self._network.preprocessing.pixels(split.stored(rows[:TRACED_IMAGES]))
-        layers, cost = survey_layers(self._network, sample, config, count_them=self._num_actors > 1)
-        mix = len(self._checkpoint.probes[MIX])
-        plan = make_plan(layers, len(rows), mix, cost, config, self._num_actors)
+        network = self._network
+        layers, cost = survey_layers(
+            network, self._first_images(network), config, count_them=self._num_actors > 1
+        )
+        mix, count = len(self._checkpoint.probes[MIX]), len(self._checkpoint.sample_rows)
+        plan = make_plan(layers, count, mix, cost, config, self._num_actors)
         if not plan.in_memory:
             with seal(folder, durable=False) as temporary:
                 (temporary / PLAN).write_text(json.dumps(plan.to_json()) + "\n")
@@ -252,9 +262,9 @@ class Session:
                 table=None if probe else table,
                 device=self._config.measure.device,
             )
-            require_finite(view)
             for analysis in self._layered:
                 rows += name_probe(analysis.measure_layer(view), probe)
+            view.require_finite()  # last: what the analyses read isn't read again
         return rows
 
     def _probe_points(self, probe: str, points: Points) -> Points:
@@ -282,13 +292,3 @@ class Session:
             folder = measured_folder(self._config, self.trial, self._paths, analysis)
             facts = {"trial": self.trial.key, "analysis": analysis.name, "num_rows": len(own)}
             seal_rows(folder, own, durable=True, **facts)
-
-
-def require_finite(view: LayerView) -> None:
-    """Raise TrialFailure that names the layer if an activation is NaN or infinite."""
-    try:
-        view.points.center_and_reach()
-    except EstimationError as error:
-        raise TrialFailure(
-            f"layer {view.layer.name} has activations that can't be measured: {error}"
-        ) from error

@@ -7,8 +7,10 @@ same images, same order in each layer. Legend: N images, D units of a layer.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,23 +60,25 @@ def write_part(folder: Path, layers: Sequence[Layer]) -> Iterator[Any]:
 
     Activations are a cache, so they are sealed without waiting for the disk.
     """
-    with seal(folder, durable=False) as temporary:
+    with seal(folder, durable=False) as temporary, ExitStack() as opened:
         writers: dict[int, Any] = {}
-        sinks: list[Any] = []
-        try:
-            for layer in layers:
-                schema = _schema(layer)
-                sinks.append(pa.OSFile(str(_file(temporary, layer)), "wb"))
-                writers[layer.index] = pa.ipc.new_file(sinks[-1], schema)
+        for layer in layers:
+            sink = opened.enter_context(pa.OSFile(str(_file(temporary, layer)), "wb"))
+            writers[layer.index] = opened.enter_context(pa.ipc.new_file(sink, _schema(layer)))
+        # The network runs on while a batch is written. The pool ends before the files close.
+        pool = opened.enter_context(ThreadPoolExecutor(1, thread_name_prefix="write"))
+        waiting: deque[Future[None]] = deque()
 
-            def write(layer: Layer, activation: torch.Tensor) -> None:
-                rows = activation.to(device="cpu", dtype=torch.float32).contiguous()
-                writers[layer.index].write_batch(_batch(layer, rows.numpy()))
+        def write(layer: Layer, activation: torch.Tensor) -> None:
+            rows = activation.to(device="cpu", dtype=torch.float32, copy=True)
+            if len(waiting) == len(layers):
+                waiting.popleft().result()
+            batch = _batch(layer, rows.contiguous().numpy())
+            waiting.append(pool.submit(writers[layer.index].write_batch, batch))
 
-            yield write
-        finally:
-            for handle in [*writers.values(), *sinks]:
-                handle.close()
+        yield write
+        for written in waiting:
+            written.result()
 
 
 def is_written(folder: Path) -> bool:
@@ -83,25 +87,25 @@ def is_written(folder: Path) -> bool:
 
 
 class _MappedBatches(Sequence[NDArray[np.float32]]):
-    """Row blocks of a layer, each mapped when it is asked for."""
+    """Row blocks of a layer, mapped: in memory as long as there is room, by the system's choice."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-        self._places: list[tuple[int, int]] = []
-        for number, path in enumerate(paths):
-            with pa.memory_map(str(path)) as source:
-                count = pa.ipc.open_file(source).num_record_batches
-            self._places += [(number, batch) for batch in range(count)]
+        self._blocks = [block for path in paths for block in _mapped_blocks(path)]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._blocks)
 
     def __getitem__(self, index: Any) -> Any:
-        number, batch = self._places[index]
-        with pa.memory_map(str(self._paths[number])) as source:
-            column = pa.ipc.open_file(source).get_batch(batch).column(0)
-        values = column.flatten().to_numpy(zero_copy_only=True)
-        return values.reshape(len(column), -1)
+        return self._blocks[index]
+
+
+def _mapped_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    with pa.memory_map(str(path)) as source:
+        mapped = source.read_buffer()  # outlives the open file, of which there may be many
+    reader = pa.ipc.open_file(mapped)
+    for number in range(reader.num_record_batches):
+        column = reader.get_batch(number).column(0)
+        yield column.flatten().to_numpy(zero_copy_only=True).reshape(len(column), -1)
 
 
 def _file(folder: Path, layer: Layer) -> Path:

@@ -54,9 +54,16 @@ class ImageNetwork(nn.Module):
         self.network = network
         self.preprocessing = preprocessing
         self.num_outputs = num_outputs
+        self.memory_format = torch.contiguous_format
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.contiguous(memory_format=self.memory_format)
         return logits_of(self.network(self.input(images)))
+
+    def set_memory_format(self, memory_format: torch.memory_format) -> None:
+        """Lay weights and, from now on, images in memory so: no number changes."""
+        self.to(memory_format=memory_format)
+        self.memory_format = memory_format
 
 
 def logits_of(output: Any) -> torch.Tensor:
