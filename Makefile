@@ -22,6 +22,10 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/neighbors.py
 	$(BIN)/python benchmarks/estimators_against_peers.py
 	$(BIN)/python benchmarks/sweep_against_loop.py
+	$(BIN)/python benchmarks/wide_layers.py
+	$(BIN)/python benchmarks/profile_resnet50.py --original-images 60
+	$(BIN)/python benchmarks/tiles_on_actors.py
+	$(BIN)/python benchmarks/measuring_overhead.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

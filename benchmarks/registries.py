@@ -1,7 +1,8 @@
 """A profile of every torchvision classifier, and of many timm models: what fails, and memory.
 
 Each in a process of its own: 12 drawn photographs, no weights, the default estimators, one
-thread. Prints what failed with its reason, and the largest own memory beside the budget.
+thread. Prints what failed with its reason, and the largest own memory beside the budget. With
+an image size, a network that doesn't take it is profiled at its own.
 
     python benchmarks/registries.py torchvision
     python benchmarks/registries.py timm 200 [image size]
@@ -80,7 +81,25 @@ def profile(name, image_size, photos, folder, queue):
         finite = sum(row.value == row.value for row in rows)
         queue.put((len(rows), finite, memory / 1e9, ""))
     except BaseException as error:
-        queue.put((0, 0, 0.0, f"{type(error).__name__}: {str(error).splitlines()[0][:300]}"))
+        queue.put((0, 0, 0.0, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
+
+
+def in_process(context, name, image_size, photos, storage):
+    """What `profile` found in a process of its own; what it sealed is deleted."""
+    queue = context.SimpleQueue()
+    process = context.Process(target=profile, args=(name, image_size, photos, storage, queue))
+    process.start()
+    process.join(SECONDS)
+    if process.is_alive():
+        process.kill()
+        outcome = (0, 0, 0.0, f"longer than {SECONDS} s")
+    elif queue.empty():
+        outcome = (0, 0, 0.0, f"its process ended with {process.exitcode}")
+    else:
+        outcome = queue.get()
+    for weights in (storage / "sweeps").rglob("weights.safetensors"):
+        weights.unlink()
+    return outcome
 
 
 def main():
@@ -98,22 +117,11 @@ def main():
         claim_storage(made)
         prepare_data(profile_config(named_model("cnn"), settings(photos)).data, made)
         for number, name in enumerate(names, start=1):
-            queue = context.SimpleQueue()
-            process = context.Process(
-                target=profile, args=(name, image_size, photos, storage, queue)
-            )
             started = time.monotonic()
-            process.start()
-            process.join(SECONDS)
-            if process.is_alive():
-                process.kill()
-                outcome = (0, 0, 0.0, f"longer than {SECONDS} s")
-            elif queue.empty():
-                outcome = (0, 0, 0.0, f"its process ended with {process.exitcode}")
-            else:
-                outcome = queue.get()
-            for trial in (storage / "sweeps").rglob("weights.safetensors"):
-                trial.unlink()
+            outcome = in_process(context, name, image_size, photos, storage)
+            if outcome[-1] and image_size:
+                print(f"{name} at {image_size}: {outcome[-1]}; now at its own size", flush=True)
+                outcome = in_process(context, name, None, photos, storage)
             layers, finite, memory, reason = outcome
             seconds = time.monotonic() - started
             told = reason or f"{layers} layers, {finite} finite, {memory:.2f} GB"

@@ -58,9 +58,11 @@ class Clock:
 
 
 def describe_failure(stage: str, error: BaseException) -> Failure:
-    """A TrialFailure speaks for itself; anything else is named and keeps its traceback."""
+    """A TrialFailure speaks for itself; what was behind it or is unforeseen keeps its traceback."""
     if isinstance(error, TrialFailure):
-        return Failure(stage, str(error))
+        cause = error.__cause__
+        details = "" if cause is None else "".join(traceback.format_exception(cause))
+        return Failure(stage, str(error), details)
     first_line = (str(error).splitlines() or [""])[0]
     details = "".join(traceback.format_exception(error))
     return Failure(stage, f"{type(error).__name__}: {first_line}", details)

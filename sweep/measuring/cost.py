@@ -20,7 +20,8 @@ def survey_layers(
     """The layers to measure and what a pass takes; without numbers where the network does so.
 
     sample: (N, C, H, W) images. count_them: whether to count operations, else they are 0.
-    Raises UserError for layers that the network doesn't have, TrialFailure if it has none.
+    Raises UserError for layers that the network doesn't have, TrialFailure if it has none or
+    can't take such images.
     """
     try:
         with weightless(network):
@@ -29,7 +30,22 @@ def survey_layers(
         raise
     except Exception:
         # Numbers are wanted somewhere; the reasons are as many as networks.
+        return _survey_with_numbers(network, sample, config, count_them)
+
+
+def _survey_with_numbers(
+    network: nn.Module, sample: torch.Tensor, config: MeasureConfig, count_them: bool
+) -> tuple[list[Layer], Cost]:
+    try:
         return _survey(network, sample, config, count_them)
+    except (TrialFailure, UserError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise TrialFailure(
+            f"the network fails on images of {tuple(sample.shape[1:])} "
+            f"({type(error).__name__}: {reason}): give it the size that it takes"
+        ) from error
 
 
 def _survey(

@@ -99,6 +99,7 @@ def test_a_storage_keeps_what_was_measured(here, capsys):
         (["cnn", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
         (["cnn", "--set", "training.epochs=3"], "training.epochs must be 0"),
         (["cnn", "--set", "measure.tokens=class"], "class token"),
+        (["torchvision/alexnet", "--image-size", "32"], "fails on images of (3, 32, 32)"),
     ],
 )
 def test_a_mistake_is_one_line(here, capsys, arguments, message):
