@@ -43,7 +43,7 @@ from sweep.tracking import (
     read_trials,
     send,
 )
-from sweep.training.checkpoints import is_trained
+from sweep.training.checkpoints import changed_origin, is_trained
 from sweep.work import Clock, Failure, Work
 
 # Other sweeps may be writing in the same storage, but none writes one output for so long.
@@ -99,6 +99,9 @@ def run_sweep(
     work = Work(config, storage, data)
     with only_driver(work.sweep_paths.lock, config.name):
         trials = make_trials(config, data.digest)
+        for trial in trials:
+            if problem := changed_origin(trial, work.paths(trial)):
+                raise UserError(problem)
         write_plan(work, sweep.text, trials)
         remove_unfinished(work.sweep_paths.folder)
         remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)

@@ -17,6 +17,7 @@ from estimators import Neighbors
 from estimators.points import Points
 from sweep.config import SweepConfig
 from sweep.data.partitions import ImageData
+from sweep.errors import TrialFailure
 from sweep.measurement import Measurement, read_rows
 from sweep.measuring import make_analyses
 from sweep.measuring.activations import Keep, record_activations
@@ -37,6 +38,7 @@ from sweep.sealing import content_key, is_sealed, seal
 from sweep.space import Trial
 from sweep.training.checkpoints import (
     begin_network,
+    changed_origin,
     is_trained,
     load_checkpoint,
     write_checkpoint,
@@ -74,6 +76,9 @@ class Session:
 
         Raises TrialFailure if the network can't be measured.
         """
+        problem = changed_origin(self.trial, self._paths)
+        if problem:
+            raise TrialFailure(problem)
         if not self._missing:
             return []
         if self._plan.in_memory:

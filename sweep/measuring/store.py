@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 from estimators.points import Points
 from sweep.models.layers import Layer
-from sweep.sealing import is_sealed, read_manifest, seal
+from sweep.sealing import read_manifest, seal
 
 COLUMN = "activation"
+# Activations that wait to be written while the network runs on.
+WAITING_BYTES = 64 << 20
 
 
 class MemoryStore:
@@ -67,23 +69,18 @@ def write_part(folder: Path, layers: Sequence[Layer]) -> Iterator[Any]:
             writers[layer.index] = opened.enter_context(pa.ipc.new_file(sink, _schema(layer)))
         # The network runs on while a batch is written. The pool ends before the files close.
         pool = opened.enter_context(ThreadPoolExecutor(1, thread_name_prefix="write"))
-        waiting: deque[Future[None]] = deque()
+        waiting: deque[tuple[int, Future[None]]] = deque()
 
         def write(layer: Layer, activation: torch.Tensor) -> None:
-            rows = activation.to(device="cpu", dtype=torch.float32, copy=True)
-            if len(waiting) == len(layers):
-                waiting.popleft().result()
-            batch = _batch(layer, rows.contiguous().numpy())
-            waiting.append(pool.submit(writers[layer.index].write_batch, batch))
+            while waiting and sum(size for size, _ in waiting) > WAITING_BYTES:
+                waiting.popleft()[1].result()
+            rows = activation.to(device="cpu", dtype=torch.float32, copy=True).contiguous()
+            writing = pool.submit(writers[layer.index].write_batch, _batch(layer, rows.numpy()))
+            waiting.append((rows.nbytes, writing))
 
         yield write
-        for written in waiting:
-            written.result()
-
-
-def is_written(folder: Path) -> bool:
-    """Whether this part of the images is sealed."""
-    return is_sealed(folder)
+        for _, writing in waiting:
+            writing.result()
 
 
 class _MappedBatches(Sequence[NDArray[np.float32]]):

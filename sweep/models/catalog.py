@@ -61,8 +61,10 @@ class ImageNetwork(nn.Module):
         return logits_of(self.network(self.input(images)))
 
     def set_memory_format(self, memory_format: torch.memory_format) -> None:
-        """Lay weights and, from now on, images in memory so: no number changes."""
-        self.to(memory_format=memory_format)
+        """Lay what convolves images and, from now on, images in memory so: no number changes."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=memory_format)
         self.memory_format = memory_format
 
 

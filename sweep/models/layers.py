@@ -34,6 +34,7 @@ class Layer:
     ("flattened"), or of a sequence of tokens (T, C) the mean or the class token.
     relative_depth: 0 at the input, 1 at the output.
     last_hidden: whether this is what enters the final classifier.
+    place: which of the floating tensors that the module takes or gives is meant, 0 first.
     """
 
     index: int
@@ -45,6 +46,7 @@ class Layer:
     reduction: Reduction
     relative_depth: float
     last_hidden: bool
+    place: int = 0
 
     @property
     def num_units(self) -> int:
@@ -98,6 +100,7 @@ def layers_of(
                 reduction=reduction if _is_tokens(point) else "flattened",
                 relative_depth=point.value.depth / trace.total_depth,
                 last_hidden=point.value.content == trace.last_hidden.content,
+                place=point.value.place,
             )
         )
     if not layers:

@@ -22,13 +22,15 @@ def lay_out(network: ImageNetwork, images: torch.Tensor) -> None:
         return
     images = images[:NUM_IMAGES]
     network.eval()
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
         try:
+            torch.manual_seed(0)
             expected = network(images)
         except Exception:  # as many kinds as there are networks
             return
-        network.set_memory_format(torch.channels_last)
         try:
+            network.set_memory_format(torch.channels_last)
+            torch.manual_seed(0)
             found = network(images)
             scale = float(expected.abs().max())
             same = torch.allclose(found, expected, rtol=0, atol=TOLERANCE * scale, equal_nan=True)

@@ -15,7 +15,7 @@ from torch import nn
 
 from sweep.errors import TrialFailure
 from sweep.models.layers import Layer
-from sweep.models.values import main_tensor
+from sweep.models.values import tensor_at
 
 
 @contextmanager
@@ -93,7 +93,7 @@ class _Recorder:
     def _hand_on(self, path: str, side: str, structure: Any) -> None:
         for layer in self._at.get((path, side, self._calls[path]), ()):
             self._seen.add(id(layer))
-            tensor = main_tensor(structure, self._num_images)
+            tensor = tensor_at(structure, layer.place)
             expected = (self._num_images, *layer.shape)
             if tensor is None or tuple(tensor.shape) != expected:
                 found = None if tensor is None else tuple(tensor.shape)

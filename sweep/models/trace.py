@@ -16,7 +16,7 @@ from torch import nn
 
 from sweep.errors import TrialFailure
 from sweep.models.dataflow import Content, DataFlow, Node, TransformationCounter
-from sweep.models.values import has_row_per_image, main_tensor
+from sweep.models.values import has_row_per_image, main_place, tensor_at
 
 LINEAR = (nn.Linear, nn.Bilinear)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -30,7 +30,7 @@ class Value:
     shape: with its first axis. content: equal for the same numbers, however viewed.
     depth: transformations on the longest way from the images. per_image: its first axis is
     the image. on_trunk: all that gets from the images to the logits goes through it.
-    has_class: a class token is in it.
+    has_class: a class token is in it. place: among the floating tensors that came together.
     """
 
     shape: tuple[int, ...]
@@ -39,6 +39,7 @@ class Value:
     per_image: bool
     on_trunk: bool
     has_class: bool
+    place: int
 
 
 @dataclass(frozen=True)
@@ -147,10 +148,17 @@ class _DraftValue:
     depth: int
     per_image: bool
     has_class: bool
+    place: int
 
     def finished(self, trunk: frozenset[int]) -> Value:
         return Value(
-            self.shape, self.content, self.depth, self.per_image, self.node in trunk, self.has_class
+            shape=self.shape,
+            content=self.content,
+            depth=self.depth,
+            per_image=self.per_image,
+            on_trunk=self.node in trunk,
+            has_class=self.has_class,
+            place=self.place,
         )
 
 
@@ -194,9 +202,10 @@ class _Recorder:
 
     def draft(self, structure: Any) -> _DraftValue | None:
         """The main tensor of what a module took or gave, as it is at this moment."""
-        tensor = main_tensor(structure, self._num_images)
+        place = main_place(structure, self._num_images)
+        tensor = None if place is None else tensor_at(structure, place)
         node = None if tensor is None else self._flow.node(tensor)
-        if tensor is None or node is None:
+        if place is None or tensor is None or node is None:
             return None
         shape = tuple(tensor.shape)
         return _DraftValue(
@@ -206,6 +215,7 @@ class _Recorder:
             depth=self._flow.nodes[node].depth,
             per_image=has_row_per_image(shape, self._num_images),
             has_class=self._flow.nodes[node].has_class,
+            place=place,
         )
 
     def _before(self, _: nn.Module, args: Any, kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,16 +28,27 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(getattr(value, field.name))
 
 
-def main_tensor(value: Any, num_images: int) -> torch.Tensor | None:
+def main_place(value: Any, num_images: int) -> int | None:
     """What a structure means as an activation: its first floating tensor with a row per image.
 
-    Without such a one, the first floating tensor; None if there is none at all.
+    Its place among the floating tensors, for `tensor_at`. Without such a one, the first; None
+    if there is none at all.
     """
-    floating = [tensor for tensor in tensors_in(value) if tensor.is_floating_point()]
-    for tensor in floating:
+    place = None
+    for number, tensor in enumerate(_floating(value)):
         if has_row_per_image(tuple(tensor.shape), num_images):
-            return tensor
-    return floating[0] if floating else None
+            return number
+        place = 0
+    return place
+
+
+def tensor_at(value: Any, place: int) -> torch.Tensor | None:
+    """The floating tensor of a structure at that place, or None."""
+    return next(itertools.islice(_floating(value), place, None), None)
+
+
+def _floating(value: Any) -> Iterator[torch.Tensor]:
+    return (tensor for tensor in tensors_in(value) if tensor.is_floating_point())
 
 
 def has_row_per_image(shape: tuple[int, ...], num_images: int) -> bool:

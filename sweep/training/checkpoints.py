@@ -13,6 +13,7 @@ import torch
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure
 from sweep.models.catalog import ImageNetwork, build_network
+from sweep.models.origin import origin_of
 from sweep.models.weights import copy_tensors
 from sweep.paths import TrialPaths
 from sweep.sealing import is_sealed, read_manifest, seal
@@ -50,6 +51,7 @@ def write_checkpoint(
         "config": trial.config.model_dump(),
         "data": data.digest,
         "epoch": trial.epoch,
+        "origin": origin_of(trial.config.model),
     }
     if _is_published(trial):
         facts["weights_digest"] = weights_digest(network)
@@ -62,6 +64,21 @@ def write_checkpoint(
 def is_trained(trial: Trial, paths: TrialPaths) -> bool:
     """Whether the trial's final checkpoint is sealed."""
     return is_sealed(paths.checkpoint(trial.epoch))
+
+
+def changed_origin(trial: Trial, paths: TrialPaths) -> str:
+    """Which file of the user's has changed since the trial's checkpoint was sealed; "": none."""
+    now = origin_of(trial.config.model)
+    if not now or not is_trained(trial, paths):
+        return ""
+    sealed = read_manifest(paths.checkpoint(trial.epoch)).get("origin", {})
+    for path, digest in now.items():
+        if sealed.get(path, digest) != digest:
+            return (
+                f"{path} has changed since {trial.name} was sealed: put the old one back, name "
+                f"the new one otherwise, or delete {paths.folder}"
+            )
+    return ""
 
 
 def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNetwork:

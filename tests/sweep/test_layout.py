@@ -33,6 +33,25 @@ class Plain(Viewing):
         return self.convolution(images).flatten(1)
 
 
+class Deep(Plain):
+    """Has a convolution in three dimensions too, to which the format doesn't apply."""
+
+    def __init__(self):
+        super().__init__()
+        self.volume = nn.Conv3d(1, 1, 3, padding=1)
+
+    def forward(self, images):
+        return self.volume(self.convolution(images)[:, None]).flatten(1)
+
+
+class Noisy(Plain):
+    """Draws random numbers even in evaluation."""
+
+    def forward(self, images):
+        found = super().forward(images)
+        return found + torch.randn_like(found)
+
+
 def image_network(network):
     torch.manual_seed(0)
     preprocessing = Preprocessing(None, None, "bilinear", 3, mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -48,6 +67,7 @@ IMAGES = torch.randint(
     ("kind", "expected"),
     [
         (Plain, torch.channels_last),
+        (Deep, torch.channels_last),
         (Viewing, torch.contiguous_format),
         (Striding, torch.contiguous_format),
     ],
@@ -60,6 +80,14 @@ def test_the_logits_decide(kind, expected):
     weight = network.network.convolution.weight
     assert weight.is_contiguous(memory_format=expected)
     torch.testing.assert_close(network(IMAGES), before, rtol=1e-5, atol=1e-5)
+
+
+def test_random_numbers_are_the_same_for_both_and_left_as_they_were():
+    network = image_network(Noisy())
+    state = torch.random.get_rng_state()
+    lay_out(network, IMAGES)
+    assert network.memory_format == torch.channels_last
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_without_convolutions_nothing_is_tried():

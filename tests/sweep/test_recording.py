@@ -55,6 +55,32 @@ class Doubling(nn.Module):
         return x.argmax(1), x * 2
 
 
+class Positioned(nn.Module):
+    """Gives what is the same for all images before what is of each."""
+
+    def __init__(self):
+        super().__init__()
+        self.add, self.head = Adding(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.add(x)[1])
+
+
+class Adding(nn.Module):
+    def forward(self, x):
+        position = torch.arange(4.0)[None] + 0 * x.sum(0, keepdim=True)
+        return position, x + position
+
+
+def test_one_image_alone_is_told_from_what_all_share():
+    network, images = Positioned(), torch.randn(5, 4)
+    layers = find_layers(network, images, ["add"])
+    together = recorded(network, layers, images)["add"]
+    apart = recorded(network, layers, images[:4], images[4:])["add"]
+    assert torch.equal(together, images + torch.arange(4.0))
+    assert torch.equal(apart, together)
+
+
 def test_each_call_is_a_layer():
     network, images = Shared(), torch.randn(5, 4)
     layers = find_layers(network, images, ["layer", "layer:2", "layer.input:2"])

@@ -2,6 +2,8 @@
 
 import math
 import random
+import shutil
+import sys
 
 import pytest
 import torch
@@ -194,3 +196,49 @@ def test_a_network_that_isnt_trained_is_sealed_as_it_begins(case):
     weights = (folder / "weights.safetensors").read_bytes()
     train_trial(case.trial, case.data, case.paths)
     assert (folder / "weights.safetensors").read_bytes() == weights
+
+
+OWN = """
+from torch import nn
+import torch
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+def net(num_classes):
+    return nn.Sequential(nn.Conv2d(1, 4, 3), Noisy(), nn.Flatten(), nn.Linear(144, num_classes))
+"""
+
+
+@pytest.fixture
+def own(storage, tmp_path, monkeypatch):
+    """A module of the user's, whose network draws random numbers as it runs."""
+    (tmp_path / "ownnet.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "ownnet", raising=False)
+    config = make_config()
+    model = config.model.model_copy(update={"name": "ownnet:net"})
+    return Case(storage, config.model_copy(update={"model": model}))
+
+
+def test_random_numbers_are_those_of_the_batch_whoever_runs_it(own, monkeypatch):
+    measure_trial(own.config, own.trial, own.data, own.paths)
+    rows = rows_digest(own.rows())
+    shutil.rmtree(own.paths.folder)
+    torch.manual_seed(5)
+    on_disk(monkeypatch)
+    run_all(own, own.config, shuffled=1)
+    assert rows_digest(own.rows()) == rows
+
+
+def test_a_module_that_has_changed_is_noticed(own, tmp_path):
+    measure_trial(own.config, own.trial, own.data, own.paths)
+    module = tmp_path / "ownnet.py"
+    module.write_text(OWN.replace("x + torch", "x - torch"))
+    with pytest.raises(TrialFailure, match=r"ownnet\.py has changed since ownnet\.net-untrained-s0"):
+        measure_trial(own.config, own.trial, own.data, own.paths)
+    module.write_text(OWN)
+    measure_trial(own.config, own.trial, own.data, own.paths)
