@@ -65,7 +65,7 @@ class MeasureConfig(Section):
     untrained: bool = Field(
         default=True, description="also measure each architecture at initialization"
     )
-    actors: int = Field(default=1, ge=1, description="long-lived measuring processes")
+    actors: int = Field(default=1, ge=1, le=4096, description="long-lived measuring processes")
     cpus_per_actor: float = Field(
         default=0,
         ge=0,
@@ -84,6 +84,7 @@ class MeasureConfig(Section):
     threads: int = Field(
         default=1,
         ge=1,
+        le=1024,  # a million of them is a crash of torch
         description="torch threads of an actor; another number changes the last bits",
     )
     scratch: float = Field(

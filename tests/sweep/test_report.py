@@ -5,12 +5,24 @@ import re
 
 import pytest
 
+from sweep.execution import LocalProcess
+from sweep.pipeline import report_sweep, run_sweep
+from sweep.progress import SilentProgress
 from sweep.report.figures import axis_figure, profile_figure, scatter_figure
 from sweep.report.page import render_page
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.static import draw_overview, draw_profile
 from sweep.results import trials_table
+from sweep.sweepfile import parse_sweep
 from sweep.work import Failure
+from tests.sweep.image_files import labels_of, random_images, write_folder
+
+PHOTOS = """
+name: photos
+training: {epochs: 0}
+model: {name: cnn, image_size: 16, width: 4, depth: 1}
+measure: {num_samples: 24, untrained: false}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +59,18 @@ def test_page_shows_failures_and_escapes_them(finished):
 def test_page_without_a_regression(finished):
     page = render_page(finished.results, None, {})
     assert "Correlations with" not in page
+
+
+def test_page_of_images_of_many_sizes(storage, tmp_path):
+    labels = labels_of(32, 2)
+    images = [random_images(1, (3, 8 + i, 9), seed=i)[0] for i in range(32)]
+    write_folder(tmp_path / "photos", images, labels, ["cat", "dog"])
+    settings = [f"data.path={tmp_path / 'photos'}", "data.name=image_folder"]
+    file = parse_sweep(PHOTOS, "photos.yaml", settings)
+    found = run_sweep(file, storage, LocalProcess(), SilentProgress())
+    assert found.failures == {}
+    assert "(24 training and 8 test images of\nmany sizes, 2 classes)" in found.report.read_text()
+    assert report_sweep(storage, "photos", None) == found.report
 
 
 def test_mean_profile_interpolates_each_trial(finished):
