@@ -83,9 +83,7 @@ def _check(config: SweepConfig) -> None:
     if config.training.epochs:
         raise UserError("training.epochs must be 0: `idsweep run` trains, a profile measures")
     if config.space != [{}]:
-        raise UserError(
-            "space must be left out: a profile is one network, `idsweep run` takes many"
-        )
+        raise UserError("space must be left out: a profile is one network, `idsweep run` many")
     if config.measure.untrained:
         raise UserError(
             "measure.untrained must be false: a profile is one network, and without weights "
@@ -110,8 +108,8 @@ def profile_network(config: SweepConfig, storage: Storage, progress: Progress) -
         return _profile(config, storage, progress)
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{storage.folder} can't hold what is measured ({_reason(error)}): make room, or choose "
-            "another folder with --storage, or with TMPDIR for what isn't kept"
+            f"{storage.folder} can't hold what is measured ({_reason(error)}): make room, or "
+            "choose another folder with --storage, or with TMPDIR for what isn't kept"
         ) from error
 
 

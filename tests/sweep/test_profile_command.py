@@ -1,6 +1,7 @@
 """`idsweep profile` and `idsweep measure` as the shell calls them."""
 
 import json
+import resource
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -99,6 +100,13 @@ def test_a_storage_keeps_what_was_measured(here, capsys):
         (["cnn", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
         (["cnn", "--set", "training.epochs=3"], "training.epochs must be 0"),
         (["cnn", "--set", "measure.tokens=class"], "class token"),
+        (
+            ["cnn", "--set", "measure.split=test"],
+            "has 0 images in test, and measuring needs 8",
+        ),
+        (["cnn", "--set", "measure.untrained=true"], "measure.untrained must be false"),
+        (["cnn", "--set", "measure.threads=1000000"], "less than or equal to 1024"),
+        (["cnn", "--set", "space=[{training.seed: {grid: [1, 2]}}]"], "space must be left out"),
         (["torchvision/alexnet", "--image-size", "32"], "fails on images of (3, 32, 32)"),
     ],
 )
@@ -110,6 +118,46 @@ def test_a_mistake_is_one_line(here, capsys, arguments, message):
     assert message in lines[0]
     assert "Traceback" not in error
     assert output == ""
+
+
+def test_a_gpu_that_is_not_there_is_told(here, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, _, error = call(capsys, "profile", "cnn", "--set", "measure.gpus_per_actor=1")
+    assert code == 2
+    assert error == (
+        "idsweep: measure.gpus_per_actor: 1 asks for a GPU, but torch finds none here: "
+        "set it to 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("model.width=400", "measure.num_samples=30"),
+        ("model.width=8", "measure.keep_activations=true", "measure.part_images=2000"),
+    ],
+)
+def test_a_full_disk_is_one_line(here, capsys, options):
+    """A limit on the size of files stands for it: the checkpoint's, then the activations'."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        settings = [part for option in options for part in ("--set", option)]
+        code, _, error = call(capsys, "profile", "mlp", "--num-samples", "1700", *settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2
+    assert "can't hold what is measured" in error
+    assert "--storage, or with TMPDIR" in error
+
+
+def test_what_a_killed_profile_left_is_removed(here, capsys):
+    arguments = ("profile", "mlp", "--storage", "kept", "--num-samples", "30")
+    call(capsys, *arguments)
+    (trial,) = (here / "kept" / "sweeps" / "profile" / "trials").iterdir()
+    (trial / ".writing-part-0000-x").mkdir()
+    assert call(capsys, *arguments)[0] == 0
+    assert not list((here / "kept").rglob(".writing-*"))
 
 
 def test_measure_needs_what_was_run(here, capsys):
