@@ -19,10 +19,13 @@ MIN_CLASSES = 2
 
 
 def name_probe(rows: Iterable[Measurement], probe: str) -> list[Measurement]:
-    """Rows measured on a class, told by its name: "id/twonn" becomes "id/twonn@cat"."""
+    """Rows measured on a class, told by its name: "id/twonn" becomes "id/twonn@cat".
+
+    A class named "classes" is told as "classes'", apart from the mean over all.
+    """
     if not probe:
         return list(rows)
-    return [replace(row, quantity=f"{row.quantity}@{probe}") for row in rows]
+    return [replace(row, quantity=f"{row.quantity}@{_told(probe)}") for row in rows]
 
 
 def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> list[Measurement]:
@@ -30,10 +33,11 @@ def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> lis
 
     rows: of one analysis. probes: names of the classes.
     """
+    told = {_told(probe) for probe in probes}
     values: dict[tuple[int | None, str], list[Measurement]] = {}
     for row in rows:
         quantity, mark, probe = row.quantity.partition("@")
-        if mark and probe in probes and math.isfinite(row.value):
+        if mark and probe in told and math.isfinite(row.value):
             values.setdefault((row.layer_index, quantity), []).append(row)
     found = []
     for (_, quantity), members in values.items():
@@ -60,3 +64,12 @@ def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> lis
             )
         )
     return found
+
+
+def is_of_class(quantity: str) -> bool:
+    """Whether it is measured on a single class, and is no mean over them."""
+    return quantity.partition("@")[2] not in ("", CLASSES)
+
+
+def _told(probe: str) -> str:
+    return f"{probe}'" if probe.rstrip("'") == CLASSES else probe

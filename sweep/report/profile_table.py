@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from sweep.measurement import Measurement, last_hidden
+from sweep.measuring.classes import is_of_class
 from sweep.profiling import Profile
 from sweep.report.console import plain_table, say
 from sweep.report.estimates import Bar, text_plot
@@ -59,7 +60,11 @@ def draw_profile_of(found: Profile) -> Figure:
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     rows = [row for row in found.rows if row.layer_index is not None]
-    bounded = [row for row in rows if row.low is not None and row.high is not None]
+    bounded = [
+        row
+        for row in rows
+        if row.low is not None and row.high is not None and not is_of_class(row.quantity)
+    ]
     for color, quantity in zip(
         COLORS, dict.fromkeys(row.quantity for row in bounded), strict=False
     ):
@@ -121,7 +126,11 @@ def _shown(rows: list[Measurement]) -> list[str]:
     bounded = dict.fromkeys(
         row.quantity for row in rows if row.low is not None and "@" not in row.quantity
     )
-    means = [name for name in measured if name.endswith("@classes") and name.startswith("id/")]
+    means = [
+        name
+        for name in measured
+        if name.startswith("id/") and "@" in name and not is_of_class(name)
+    ]
     return [*bounded, *sorted(means), *(name for name in LINEAR if name in measured)]
 
 

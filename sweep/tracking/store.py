@@ -17,6 +17,7 @@ from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.results import scalar_name, sorted_trials
 from sweep.sealing import TEMPORARY_PREFIX
+from sweep.tracking.names import quantity_name
 
 TAG = "idsweep."
 ANSWER_SECONDS = 3.0
@@ -103,7 +104,7 @@ def read_trials(uri: str, experiment: str, digests: Mapping[str, str]) -> pd.Dat
             continue
         params = {name: _parsed(text) for name, text in run.data.params.items()}
         params.pop("data.digest", None)
-        metrics = run.data.metrics
+        metrics = {quantity_name(name): value for name, value in run.data.metrics.items()}
         summary = {
             name: value
             for name, value in metrics.items()

@@ -21,6 +21,7 @@ from sweep.paths import Storage
 from sweep.regression import Regression
 from sweep.results import TrialResult, rows_digest, scalars, trial_parameters
 from sweep.sealing import MANIFEST, content_key
+from sweep.tracking.names import metric_name
 from sweep.tracking.store import TAG, answering, connect, create_embedded, search_runs
 from sweep.work import Work
 
@@ -201,7 +202,7 @@ class MlflowTracker:
         from mlflow.entities import Metric
 
         entities = [
-            Metric(key, value, timestamp, step)
+            Metric(metric_name(key), value, timestamp, step)
             for key, value, step in metrics
             if math.isfinite(value)  # MLflow would store NaN as 0
         ]
@@ -257,5 +258,6 @@ def _describe(work: Work) -> str:
         "One run per trial (tag `idsweep.role`: trained or untrained). `id/twonn` has one value "
         "per layer, step = layer index; `relative_depth` has the same steps, so it can be the "
         "x-axis of a chart. `id_last_hidden/...`, `id_peak/...` and `test_accuracy` are one "
-        "number per trial. Regressions are runs of their own."
+        "number per trial. `id/twonn/class/NAME` is measured on one class, `id/twonn/classes` is "
+        "the mean over them. Regressions are runs of their own."
     )

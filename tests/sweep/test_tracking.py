@@ -16,6 +16,7 @@ from sweep.results import load_results, rows_digest, scalars, settle_regression,
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, hide_password, read_trials, search_runs
+from sweep.tracking.names import metric_name, quantity_name
 from sweep.tracking.store import create_embedded
 
 
@@ -183,6 +184,37 @@ def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
 def test_missing_trials_are_told(finished):
     with pytest.raises(UserError, match=r"misses 1 of 1 trials: run `idsweep track tiny`"):
         read_trials(finished.tracking_uri, "tiny", {"unknown": "digest"})
+
+
+@pytest.mark.parametrize("name", ["cat", "a/b", "a:2f:b", "..", "été", "a@b, (c)", "classes'"])
+def test_names_of_classes_are_allowed_and_come_back(name):
+    from mlflow.utils.validation import _validate_metric_name
+
+    found = metric_name(f"id/twonn@{name}")
+    _validate_metric_name(found)
+    assert quantity_name(found) == f"id/twonn@{name}"
+
+
+def test_names_of_classes_that_are_too_long_stay_distinct():
+    found = {metric_name(f"id_last_hidden/twonn@{'x' * 400}{end}") for end in "ab"}
+    assert len(found) == 2
+    assert max(map(len, found)) <= 250
+
+
+def test_profiles_of_classes_are_tracked_and_read_back(tiny_file, storage):
+    settings = ["space=[{}]", "measure.class_samples=40", "measure.probe_classes=['3', '7']"]
+    file = load_sweep(tiny_file, settings)
+    result = run_sweep(file, storage, LocalProcess(), SilentProgress())
+    assert result.tracking_uri is not None
+    found = result.results.results[0]
+    runs = {row[0]: row[6] for row in everything(result.tracking_uri).values()}
+    for name, metric in (("3", "class/3"), ("7", "class/7"), ("classes", "classes")):
+        profile = [r.value for r in found.rows if r.quantity == f"id/twonn@{name}"]
+        assert [v for *_, v in runs[found.trial.name][f"id/twonn/{metric}"]] == profile
+    digests = {r.trial.key: rows_digest(r.rows) for r in result.results.results}
+    from_mlflow = read_trials(result.tracking_uri, "tiny", digests)
+    from_rows = trials_table(result.results.results)
+    assert set(from_mlflow) == set(from_rows)
 
 
 def free_port():
