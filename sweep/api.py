@@ -107,7 +107,9 @@ def profile(
     from sweep.progress import SilentProgress
 
     given = {"weights": weights, "image_size": image_size}
-    network = named_model(model, **{key: value for key, value in given.items() if value})
+    network = named_model(
+        model, **{key: value for key, value in given.items() if value is not None}
+    )
     settings = [f"data.name={json.dumps(data)}"]
     settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
     config = profile_config(network, [*settings, *overrides])

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -106,6 +107,14 @@ def check_output(path: Path, *suffixes: str) -> None:
         raise UserError(f"the output must end in {' or '.join(suffixes)}, but got {str(path)!r}")
     if not path.absolute().parent.is_dir():
         raise UserError(f"the folder {path.absolute().parent} does not exist: make it first")
+    if path.is_dir():
+        raise UserError(f"{path} can't be written (it is a folder): choose another")
+    try:
+        # A file system may refuse where the mode bits allow (read-only mounts, root), so try.
+        with tempfile.TemporaryFile(prefix=TEMPORARY_PREFIX, dir=path.absolute().parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def write_output(path: Path, content: str | bytes) -> None:
@@ -113,7 +122,11 @@ def write_output(path: Path, content: str | bytes) -> None:
     try:
         write_file(path, content)
     except OSError as error:
-        raise UserError(f"{path} can't be written ({error.strerror}): choose another") from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} can't be written ({error.strerror}): choose another")
 
 
 def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:

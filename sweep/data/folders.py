@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,13 @@ class FileSplit:
 
     def images(self, rows: NDArray[np.int64]) -> Iterator[SourceImage]:
         for row in rows:
+            path = self.root / self.files[row]
             try:
-                yield (self.root / self.files[row]).read_bytes()
+                # Reading a pipe would wait for a writer, perhaps for ever.
+                if stat.S_ISREG(path.stat().st_mode):
+                    yield path.read_bytes()
+                else:
+                    yield Unreadable("no regular file")
             except OSError as error:
                 yield Unreadable(error.strerror or str(error))
 

@@ -159,6 +159,8 @@ def choose_parts(config: DataConfig, source: Source, problems: Problems) -> list
         rows = {split: valid["all"][drawn[split]] for split in SPLITS}
         splits = dict.fromkeys(SPLITS, whole)
         why = f"data.test_fraction: {config.test_fraction}"
+        if not least["test"] and len(rows["train"]) < MIN_TRAIN:
+            raise UserError(f"data: {len(rows['train'])} images, but measuring needs {MIN_TRAIN}")
         _check_counts(why, {split: len(rows[split]) for split in SPLITS}, least, source)
     else:
         rows, splits = valid, source.splits
@@ -247,8 +249,9 @@ def _check_counts(why: str, counts: dict[str, int], least: dict[str, int], sourc
     total = sum(len(split.labels) for split in source.splits.values())
     for split in SPLITS:
         if counts[split] < least[split]:
+            whom = split if least["test"] else "measuring"  # nothing is held out: nor trained
             raise UserError(
-                f"{why} leaves {counts[split]} of {total} images to {split}, "
+                f"{why} leaves {counts[split]} of {total} images to {whom}, "
                 f"which needs {least[split]}"
             )
 

@@ -36,7 +36,7 @@ def imported(name: str) -> Callable[..., Any]:
             f"{name}: module {module_name} can't be imported from the current folder "
             f"or what is installed ({_line(error)})"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script of the user's may end the process
         raise UserError(
             f"{name}: module {module_name} fails when imported ({_line(error)})"
         ) from error
@@ -75,7 +75,7 @@ def build(config: ModelConfig, num_classes: int, image_shape: tuple[int, int, in
     given = {name: value for name, value in offered.items() if name in parameters}
     try:
         network = function(**given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise UserError(
             f"{config.name}: called with {arguments}, it fails ({_line(error)})"

@@ -39,9 +39,11 @@ def read_state(path: Path) -> State:
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         if type(error).__name__ == "UnpicklingError":  # torch would have it read all the same
             reason = "it is damaged, or holds more than tensors, which reading would run as code"
+        if not path.stat().st_size:
+            reason = "it is empty"
         raise UserError(f"model.weights: {path} is no whole weights file ({reason})") from error
     for nest in NESTS:
         if isinstance(found, dict) and isinstance(found.get(nest), Mapping):
@@ -146,6 +148,13 @@ def _check_match(
         for name, tensor in state.items()
         if name in expected and tensor.shape != expected[name].shape
     ]
+    kinds = [
+        f"{name} is {_kind(tensor)} in the file and {_kind(expected[name])} in the network"
+        for name, tensor in state.items()
+        if name in expected
+        and expected[name].is_floating_point()
+        and not tensor.is_floating_point()
+    ]
     problems = []
     if missing:
         problems.append(
@@ -159,12 +168,18 @@ def _check_match(
         )
     if shapes:
         problems.append(f"{len(shapes)} have another shape ({_first(shapes)})")
+    if kinds:
+        problems.append(f"{len(kinds)} are no fractional numbers ({_first(kinds)})")
     if problems:
         raise UserError(f"model.weights: {origin} doesn't fit the network: {', '.join(problems)}")
 
 
 def _shape(tensor: torch.Tensor) -> str:
     return "x".join(str(side) for side in tensor.shape) or "scalar"
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _first(lines: Iterable[str], count: int = 2) -> str:

@@ -186,6 +186,20 @@ def test_image_folder_without_folders_says_what_is_wanted(tmp_path):
         open_source(DataConfig(name="image_folder", path=str(tmp_path)))
 
 
+def test_a_pipe_among_the_files_is_no_image(tmp_path, storage):
+    files.write_folder(tmp_path / "i", small_color(30), [0] * 30, ["a"])
+    os.mkfifo(tmp_path / "i" / "a" / "x.jpg")
+    with pytest.raises(UserError, match=r"1 corrupt \(a/x\.jpg: no regular file\)"):
+        prepare_data(DataConfig(name="image_folder", path=str(tmp_path / "i")), storage)
+
+
+def test_nine_images_are_too_few_to_measure(tmp_path, storage):
+    files.write_folder(tmp_path, small_color(9), [0] * 9, ["a"])
+    config = DataConfig(name="image_folder", path=str(tmp_path), test_fraction=0)
+    with pytest.raises(UserError, match="data: 9 images, but measuring needs 20$"):
+        prepare_data(config, storage)
+
+
 def test_imagenet_layout_keeps_jpegs_to_the_bit(tmp_path, storage):
     wnids = ["n01440764", "n01443537", "n02102040"]
     rng = np.random.default_rng(0)

@@ -167,6 +167,7 @@ class TestOwn:
         (tmp_path / "ownmodels.py").write_text(OWN)
         (tmp_path / "broken.py").write_text("import nothing_at_all\n")
         (tmp_path / "crash.py").write_text("1 / 0\n")
+        (tmp_path / "script.py").write_text("import sys\nsys.exit()\n")
         monkeypatch.chdir(tmp_path)
         yield
         sys.modules.pop("ownmodels", None)
@@ -197,6 +198,7 @@ class TestOwn:
             ),
             ("broken:f", r"module broken can't be imported .*nothing_at_all"),
             ("crash:f", r"module crash fails when imported \(ZeroDivisionError"),
+            ("script:f", r"module script fails when imported \(SystemExit"),
             ("ownmodels:tinny", r"module ownmodels has no function tinny"),
             ("ownmodels:constant", r"module ownmodels has no function constant"),
         ],

@@ -31,6 +31,7 @@ def wrong(num_classes):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     (tmp_path / "mynets.py").write_text(MODULE)
+    (tmp_path / "photos.png").mkdir()
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (3, *rng.integers(70, 90, 2)), np.uint8) for _ in range(60)]
@@ -98,6 +99,11 @@ def test_a_storage_keeps_what_was_measured(here, capsys):
         (["cnn", "--png", "p.jpg"], "must end in .png"),
         (["cnn", "-o", "rows.txt"], "must end in .parquet or .csv"),
         (["cnn", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["cnn", "--weights", ""], "takes weights from a file alone"),
+        (["torchvision/resnet18", "--weights", ""], "has no weights ''"),
+        (["cnn", "--image-size", "0"], "greater than or equal to 1"),
+        (["cnn", "--png", "photos.png"], "photos.png can't be written (it is a folder)"),
+        (["cnn", "-o", "/proc/rows.csv"], "/proc/rows.csv can't be written"),
         (["cnn", "--set", "training.epochs=3"], "training.epochs must be 0"),
         (["cnn", "--set", "measure.tokens=class"], "class token"),
         (

@@ -2,13 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.errors import SealError
+from sweep.errors import SealError, UserError
 from sweep.sealing import (
+    check_output,
     content_key,
     is_sealed,
     read_manifest,
@@ -77,6 +79,16 @@ def test_write_file_replaces_whole(tmp_path):
     write_file(tmp_path / "deep" / "x", b"two")
     assert (tmp_path / "deep" / "x").read_bytes() == b"two"
     assert len(list((tmp_path / "deep").iterdir())) == 1
+
+
+def test_an_output_that_cannot_be_written_is_told_before_any_work(tmp_path):
+    check_output(tmp_path / "new.png", ".png")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UserError, match=r"folder\.png can't be written \(it is a folder\)"):
+        check_output(tmp_path / "folder.png", ".png")
+    with pytest.raises(UserError, match=r"/proc/x\.png can't be written \(.*\): choose another"):
+        check_output(Path("/proc/x.png"), ".png")
 
 
 JSON = st.recursive(

@@ -97,6 +97,11 @@ class TestFiles:
             with pytest.raises(UserError, match=message):
                 read_state(tmp_path / "w.pt")
 
+    def test_an_empty_file(self, tmp_path):
+        (tmp_path / "w.pt").touch()
+        with pytest.raises(UserError, match=r"is no whole weights file \(it is empty\)"):
+            read_state(tmp_path / "w.pt")
+
     def test_no_file(self, tmp_path):
         with pytest.raises(UserError, match=r"there is no file .*w\.pt"):
             read_state(tmp_path / "w.pt")
@@ -133,6 +138,11 @@ class TestMatching:
             "1 are unexpected (extra 2x5), 1 have another shape "
             "(0.weight is 8x4 in the file and 6x4 in the network)"
         )
+
+    def test_whole_numbers_are_no_weights(self):
+        state = {name: tensor.to(torch.int64) for name, tensor in heads(3).state_dict().items()}
+        with pytest.raises(UserError, match=r"4 are no fractional numbers \(0\.weight is int64 in"):
+            with_weights(heads, state, 3, True, "w")
 
     def test_another_width_is_no_other_head(self):
         state = nn.Sequential(nn.Linear(4, 12), nn.Linear(12, 7)).state_dict()
