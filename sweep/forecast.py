@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from sweep.config import SweepConfig
+from sweep.data import DATASETS, open_source
+from sweep.data.local import lack
 from sweep.data.partitions import ImageData
+from sweep.errors import TrialFailure, UserError
+from sweep.measuring.checkpoint import MIX, Checkpoint
 from sweep.measuring.cost import count_operations, num_bytes
 from sweep.measuring.plan import Cost, Plan, make_plan
 from sweep.models.layers import layers_of
 from sweep.models.names import model_label
 from sweep.models.survey import stand_in, traced
+from sweep.models.weights import is_file_name
 from sweep.space import Trial
 
 RATE_SHAPE = (16, 64, 56, 56)  # a convolution as they stand in the middle of a ResNet
@@ -27,6 +33,7 @@ class Forecast:
 
     operations: floating-point operations of its forward passes, per trial. seconds: which
     these take at least, on one actor, at the rate of a large convolution; layers come on top.
+    classes_known: whether the images of single classes are among those of the plan.
     """
 
     label: str
@@ -34,6 +41,7 @@ class Forecast:
     plan: Plan
     operations: float
     seconds: float
+    classes_known: bool = True
 
 
 def forecast(
@@ -42,8 +50,10 @@ def forecast(
     """One line a network, in the order of the trials; no weights are read.
 
     data: None if it isn't prepared yet; images such as the networks are made for stand in.
-    Raises UserError or TrialFailure for a network that can't be built, or measured as asked.
+    Raises UserError for files or test images that aren't there, and for a network that can't
+    be built, or measured as asked.
     """
+    _check_inputs(config, trials, data)
     rate = operations_per_second(config.measure.threads)
     members: dict[str, list[Trial]] = {}
     for trial in trials:
@@ -56,15 +66,54 @@ def forecast(
         network, trace, shape = traced(model, images)
         measure = config.measure
         layers = layers_of(network, trace, measure.layers, measure.tokens)
-        count = measure.num_samples
-        if data is not None:
-            count = min(count, data.counts[measure.split])
+        mix, count, classes_known = _num_images(config, same[0], data)
         sample = torch.zeros((1, *shape), dtype=torch.uint8, device=_device(network))
         cost = Cost(trace.working_bytes, count_operations(network, sample), num_bytes(network))
-        plan = make_plan(layers, count, count, cost, measure, measure.actors)
+        label = model_label(model)
+        try:
+            plan = make_plan(layers, count, mix, cost, measure, measure.actors)
+        except TrialFailure as error:
+            raise UserError(f"{label}: {error}") from error
         operations = cost.operations * count * len(plan.passes)
-        found.append(Forecast(model_label(model), len(same), plan, operations, operations / rate))
+        found.append(Forecast(label, len(same), plan, operations, operations / rate, classes_known))
     return found
+
+
+def _check_inputs(config: SweepConfig, trials: Sequence[Trial], data: ImageData | None) -> None:
+    """Raise UserError for what a run would miss as soon as it reads its files."""
+    files = {trial.config.model.weights for trial in trials}
+    for weights in sorted(name for name in files if name is not None and is_file_name(name)):
+        if not Path(weights).is_file():
+            raise UserError(f"model.weights: there is no file {weights}")
+    images = config.data
+    if data is not None:
+        no_test = not data.counts["test"]
+    else:
+        local = DATASETS[images.name].files and "://" not in (images.path or "")
+        if local and not Path(images.path or "").exists():
+            raise lack(images, f"{images.path} does not exist")
+        # Only a data set without a test split of its own needs one to be held out.
+        no_test = images.test_fraction == 0 and "all" in open_source(images).splits
+    if no_test:
+        raise UserError(
+            "data.test_fraction: 0 leaves no test images, and a sweep asks for test accuracy: "
+            "hold some out, or use `idsweep profile`"
+        )
+
+
+def _num_images(config: SweepConfig, trial: Trial, data: ImageData | None) -> tuple[int, int, bool]:
+    """Images of the mix, of all probe sets together, and whether classes are among them.
+
+    Without data their number is an upper bound.
+    """
+    measure = config.measure
+    if data is not None:
+        checkpoint = Checkpoint(trial, data, measure)
+        return len(checkpoint.probes[MIX]), len(checkpoint.sample_rows), True
+    classes = measure.probe_classes or config.data.classes
+    known = classes is not None or not measure.class_samples
+    count = measure.num_samples + len(classes or ()) * measure.class_samples
+    return measure.num_samples, count, known
 
 
 def operations_per_second(threads: int) -> float:

@@ -160,6 +160,12 @@ def print_forecast(found: list[Forecast], storage: Path, console: Console) -> No
         "activations, passes over the images and time: of one checkpoint. Time: of the forward "
         "passes at the rate of a large convolution here, on one actor, so at least that.",
     )
+    if not all(line.classes_known for line in found):
+        say(
+            console,
+            "images: those of single classes (measure.class_samples) come on top; how many "
+            "classes there are is known once the data is prepared",
+        )
     if not all(line.plan.in_memory for line in found):
         say(console, f"on disk: below {_from_here(storage)}, deleted once measured")
 

@@ -51,6 +51,19 @@ def test_runs_as_a_module():
         (["run", "digits", "--address", "127.0.0.1:1"], "nothing answers at Ray address"),
         (["run", "digits", "--address", "nowhere"], "takes HOST:PORT or auto"),
         (["check", "digits", "--set", "regression.response=x"], "this sweep measures no 'x'"),
+        (["check", "digits", "--set", "data.test_fraction=0"], "leaves no test images"),
+        (
+            ["check", "digits", "--set", "data.name=image_folder", "--set", "data.path=nowhere"],
+            "nowhere does not exist",
+        ),
+        (["check", "digits", "--set", "model.weights=none.pt"], "there is no file"),
+        (
+            [
+                *("check", "digits", "--set", "measure.scratch=0.000001"),
+                *("--set", "measure.keep_activations=true"),
+            ],
+            "of activations exceed measure.scratch",
+        ),
         (["regress", "digits"], "there is no idsweep storage"),
         (["report", "digits"], "there is no idsweep storage"),
         (["track", "digits"], "there is no idsweep storage"),
