@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import typer
 
@@ -40,9 +43,27 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line and exit code 2."""
-    with _one_line_errors():
+    """Entry point: a user's mistake is one line and exit code 2; a stop, code 130."""
+    with _one_line_errors(), _terminating():
         app()
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: what is temporary is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not break off the cleaning
+    raise KeyboardInterrupt
 
 
 @contextmanager

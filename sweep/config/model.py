@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from sweep.config.section import Section, known_name
 from sweep.errors import UserError
 from sweep.models.families import FAMILIES
-from sweep.models.names import PATTERNS, check_name, check_settings, source_of
+from sweep.models.names import PATTERNS, check_name, check_no_library, check_settings, source_of
 
 
 class ModelConfig(Section):
@@ -68,9 +68,10 @@ class ModelConfig(Section):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        if source_of(name) == "family":
-            return known_name("model", name, [*FAMILIES, *PATTERNS])
         try:
+            if source_of(name) == "family":
+                check_no_library(name)
+                return known_name("model", name, [*FAMILIES, *PATTERNS])
             check_name(name)
         except UserError as error:
             raise PydanticCustomError("no_model", "{reason}", {"reason": str(error)}) from error

@@ -57,6 +57,22 @@ def check_name(name: str) -> None:
         raise UserError(f"unknown model {name!r}")
 
 
+def check_no_library(name: str) -> None:
+    """Raises UserError with the whole name for one that is a library's, such as resnet50."""
+    if name in FAMILIES or not name:
+        return
+    from sweep.models import torchvision_models
+
+    library = "torchvision"
+    if name not in torchvision_models.names():
+        from sweep.models import timm_models
+
+        library = "timm"
+        if name not in timm_models.names():
+            return
+    raise UserError(f"unknown model {name!r}; did you mean {library}/{name}?")
+
+
 def check_settings(config: ModelConfig) -> None:
     """Raises UserError for a setting that is set and that the named model doesn't have."""
     own = settings_of(config.name)

@@ -87,9 +87,13 @@ def named_model(name: str, **settings: Any) -> ModelConfig:
         key = ".".join(("model", *map(str, detail["loc"])))
         known = detail.get("ctx", {}).get("known")
         given = detail["input"]
-        told = isinstance(given, str) and given in detail["msg"]
-        way = f"; known are {', '.join(known)}" if known else "" if told else f", but got {given!r}"
-        raise UserError(f"{key}: {detail['msg']}{way}") from error
+        if detail["type"] in ("no_model", "no_setting"):  # a whole sentence, with what was given
+            raise UserError(f"{key}: {detail['msg']}") from error
+        if known:
+            raise UserError(
+                f"{key}: unknown model {given!r}; known are {', '.join(known)}"
+            ) from error
+        raise UserError(f"{key}: {detail['msg']}, but got {given!r}") from error
 
 
 def stand_in(config: ModelConfig, num_classes: int | None) -> ImageData:

@@ -196,7 +196,7 @@ def test_a_pipe_among_the_files_is_no_image(tmp_path, storage):
 def test_nine_images_are_too_few_to_measure(tmp_path, storage):
     files.write_folder(tmp_path, small_color(9), [0] * 9, ["a"])
     config = DataConfig(name="image_folder", path=str(tmp_path), test_fraction=0)
-    with pytest.raises(UserError, match="data: 9 images, but measuring needs 20$"):
+    with pytest.raises(UserError, match=r"data: 9 images, but measuring needs 20$"):
         prepare_data(config, storage)
 
 

@@ -1,7 +1,10 @@
 """`idsweep profile` and `idsweep measure` as the shell calls them."""
 
 import json
+import os
 import resource
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -86,7 +89,11 @@ def test_a_storage_keeps_what_was_measured(here, capsys):
     ("arguments", "message"),
     [
         (["cnnn"], "unknown model"),
-        (["torchvision/resnet51"], "resnet5"),
+        (["torchvision/resnet51"], "torchvision/resnet152?\n"),
+        (["resnet50"], "unknown model 'resnet50'; did you mean torchvision/resnet50?\n"),
+        (["resnet26d"], "did you mean timm/resnet26d?\n"),
+        ([""], "unknown model ''; known are"),
+        (["mynets:tiny", "--weights", "DEFAULT"], "but got 'DEFAULT'\n"),
         (["mynets:nothing"], "nothing"),
         (["mynets:wrong"], "str"),
         (["mynet:tiny"], "mynet"),
@@ -119,7 +126,7 @@ def test_a_storage_keeps_what_was_measured(here, capsys):
 def test_a_mistake_is_one_line(here, capsys, arguments, message):
     code, output, error = call(capsys, "profile", *arguments)
     assert code == 2
-    lines = [line for line in error.splitlines() if line.startswith("idsweep: ")]
+    lines = [line for line in error.splitlines(keepends=True) if line.startswith("idsweep: ")]
     assert len(lines) == 1
     assert message in lines[0]
     assert "Traceback" not in error
@@ -164,6 +171,26 @@ def test_what_a_killed_profile_left_is_removed(here, capsys):
     (trial / ".writing-part-0000-x").mkdir()
     assert call(capsys, *arguments)[0] == 0
     assert not list((here / "kept").rglob(".writing-*"))
+
+
+def test_a_terminated_profile_leaves_nothing(here):
+    """As Ctrl-C does: the temporary folder goes too."""
+    (here / "temporary").mkdir()
+    profile = subprocess.Popen(
+        [sys.executable, "-m", "sweep", "profile", "cnn", "--set", "model.width=512"],
+        env={**os.environ, "TMPDIR": str(here / "temporary")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert profile.stderr is not None
+    for line in profile.stderr:
+        if "measuring on" in line:
+            profile.terminate()
+            break
+    rest = profile.communicate(timeout=120)[1]
+    assert profile.returncode == 130
+    assert rest == "stopped\n"
+    assert not list((here / "temporary").glob("idsweep-*"))
 
 
 def test_measure_needs_what_was_run(here, capsys):
