@@ -20,8 +20,9 @@ from sweep.models.layers import Layer
 BATCH_BYTES = {"cpu": 96 << 20, "cuda": 1 << 30}
 MAX_BATCH = 256
 GIGABYTE = 1e9
-# What a process takes before it has a network: torch and all else that is imported.
-PROCESS_BYTES = 700 << 20
+# What a process takes beside a network and its batch: torch and all else that is imported,
+# and memory that the heap doesn't give back.
+PROCESS_BYTES = 1 << 30
 # Of what the network and one batch leave of an actor's memory, what activations may take:
 # the rest is for what estimators work on.
 SHARE_OF_MEMORY = 0.25
