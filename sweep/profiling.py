@@ -7,7 +7,10 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from sweep.config import ModelConfig, SweepConfig
 from sweep.data.partitions import ImageData, prepare_data
@@ -17,6 +20,7 @@ from sweep.measurement import Measurement
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import read_measurements
 from sweep.measuring.units import Unit
+from sweep.models.weights import is_file_name, settings_beside
 from sweep.paths import Storage, TrialPaths, claim_storage
 from sweep.progress import Progress
 from sweep.sealing import remove_unfinished
@@ -73,7 +77,19 @@ def profile_config(model: ModelConfig, settings: Sequence[str]) -> SweepConfig:
     overrides = [f"{key}={json.dumps(value)}" for key, value in given.items()]
     config = parse_sweep(BASE, "profile", [*overrides, *settings]).config
     _check(config)
-    return config
+    return config.model_copy(update={"model": _as_trained(config.model)})
+
+
+def _as_trained(model: ModelConfig) -> ModelConfig:
+    """With the settings of the trial whose checkpoint the weights are, unless given."""
+    if model.weights is None or not is_file_name(model.weights):
+        return model
+    trained = settings_beside(Path(model.weights).expanduser(), model.name)
+    added = {key: value for key, value in trained.items() if key not in model.model_fields_set}
+    try:
+        return ModelConfig.model_validate({**model.model_dump(exclude_unset=True), **added})
+    except ValidationError:  # no manifest of ours: the file speaks for itself
+        return model
 
 
 def _check(config: SweepConfig) -> None:

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Literal
 
 from sweep.errors import UserError
 from sweep.models.families import FAMILIES
-from sweep.models.weights import is_file_name
+from sweep.models.weights import SETTINGS, is_file_name
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig
 
 Source = Literal["family", "torchvision", "timm", "hf", "own"]
 LIBRARIES = ("torchvision", "timm", "hf")
-SETTINGS = ("width", "depth", "kernel_size", "batch_norm")
 PATTERNS = ("torchvision/NAME", "timm/NAME", "hf/NAME", "package.module:function")
 
 

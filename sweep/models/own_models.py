@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from sweep.errors import UserError
+from sweep.models.weights import SETTINGS
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig
-
-SETTINGS = ("width", "depth", "kernel_size", "batch_norm")
 
 
 def imported(name: str) -> Callable[..., Any]:

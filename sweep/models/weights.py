@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from sweep.errors import UserError
+from sweep.sealing import MANIFEST
 
+SETTINGS = ("width", "depth", "kernel_size", "batch_norm")
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 NESTS = ("state_dict", "model", "model_state_dict", "weights")
 # What wrappers put before every name: data parallelism, compilation, our own checkpoints.
@@ -56,6 +60,19 @@ def read_state(path: Path) -> State:
         names = ", ".join(str(name) for name in list(found)[:3])
         raise UserError(f"model.weights: {path} holds no tensors by name, but {names}")
     return state
+
+
+def settings_beside(path: Path, name: str) -> dict[str, Any]:
+    """What the weights file of a trial of ours was trained with: width, depth and the like.
+
+    From the manifest in its folder; nothing for any other file, or another model than `name`.
+    """
+    try:
+        model = json.loads((path.parent / MANIFEST).read_text())["config"]["model"]
+        found = {key: model[key] for key in SETTINGS if model[key] is not None}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if model["name"] == name else {}
 
 
 def with_weights(

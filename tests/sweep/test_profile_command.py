@@ -133,6 +133,25 @@ def test_a_mistake_is_one_line(here, capsys, arguments, message):
     assert output == ""
 
 
+def test_a_checkpoint_brings_its_settings(here, capsys, finished):
+    """Those of the trial, beside the weights in its manifest; what is given goes first."""
+    trained = [r.trial for r in finished.results.results if r.trial.role == "trained"]
+    trial = next(t for t in trained if t.config.model.name == "mlp" and t.config.model.width == 4)
+    paths = finished.results.work.sweep_paths.trial(trial.key)
+    weights = str(paths.checkpoint(trial.epoch) / "weights.safetensors")
+    arguments = ("--weights", weights, "--num-samples", "30", "--json")
+    code, output, _ = call(capsys, "profile", "mlp", *arguments)
+    assert code == 0
+    model = json.loads(output)["model"]
+    assert (model["width"], model["depth"]) == (4, 1)
+    code, _, error = call(capsys, "profile", "mlp", *arguments, "--set", "model.width=8")
+    assert code == 2
+    assert "doesn't fit the network" in error
+    code, _, error = call(capsys, "profile", "cnn", *arguments)
+    assert code == 2
+    assert "doesn't fit the network" in error
+
+
 def test_a_gpu_that_is_not_there_is_told(here, capsys, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     code, _, error = call(capsys, "profile", "cnn", "--set", "measure.gpus_per_actor=1")
