@@ -158,9 +158,14 @@ def rows_digest(rows: Iterable[Measurement]) -> str:
 
 
 def scalar_name(quantity: str, summary: str) -> str:
-    """From "id/twonn" and "peak" to "id_peak/twonn"."""
-    head, slash, tail = quantity.partition("/")
-    return f"{head}_{summary}{slash}{tail}"
+    """From "id/twonn@cat" and "peak" to "id_peak/twonn@cat", whatever the class is called.
+
+    >>> scalar_name("pc_id@a/b", "peak")
+    'pc_id_peak@a/b'
+    """
+    measured, at, probe = quantity.partition("@")
+    head, slash, tail = measured.partition("/")
+    return f"{head}_{summary}{slash}{tail}{at}{probe}"
 
 
 def settle_regression(config: SweepConfig) -> RegressionConfig:
