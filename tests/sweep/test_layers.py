@@ -425,7 +425,7 @@ class TestCommand:
 
     def test_a_mistake_is_one_line(self):
         for arguments, message in [
-            (["cnm"], "model.name: unknown model cnm; known are"),
+            (["cnm"], "model.name: unknown model 'cnm'; known are"),
             (["torchvision/resnt50"], "did you mean torchvision/resnet50"),
             (["cnn", "--image-size", "0"], "model.image_size: .* but got 0"),
             (["cnn", "--layers", "stage9"], "'stage9' matches nothing"),
