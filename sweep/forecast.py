@@ -12,7 +12,7 @@ import torch
 from sweep.config import SweepConfig
 from sweep.data import DATASETS, open_source
 from sweep.data.local import lack
-from sweep.data.partitions import ImageData
+from sweep.data.partitions import NO_TEST_IMAGES, ImageData
 from sweep.errors import TrialFailure, UserError
 from sweep.measuring.checkpoint import MIX, Checkpoint
 from sweep.measuring.cost import count_operations, num_bytes
@@ -95,10 +95,7 @@ def _check_inputs(config: SweepConfig, trials: Sequence[Trial], data: ImageData 
         # Only a data set without a test split of its own needs one to be held out.
         no_test = images.test_fraction == 0 and "all" in open_source(images).splits
     if no_test:
-        raise UserError(
-            "data.test_fraction: 0 leaves no test images, and a sweep asks for test accuracy: "
-            "hold some out, or use `idsweep profile`"
-        )
+        raise UserError(NO_TEST_IMAGES)
 
 
 def _num_images(config: SweepConfig, trial: Trial, data: ImageData | None) -> tuple[int, int, bool]:

@@ -6,7 +6,6 @@ run it again.
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import Cluster
 from sweep.lock import only_driver
+from sweep.outcome import regress_results, write_report
 from sweep.paths import Storage, claim_storage
 from sweep.progress import Progress, Status, StatusObserver
-from sweep.regression import Regression, regress
+from sweep.regression import Regression
 from sweep.results import (
     SweepResults,
     TrialResult,
@@ -25,23 +25,15 @@ from sweep.results import (
     load_results,
     load_trial,
     plan_trials,
-    rows_digest,
     scalars,
     settle_regression,
-    trials_table,
     write_plan,
 )
-from sweep.sealing import remove_unfinished, write_file
-from sweep.space import Trial, make_trials, varied_keys
+from sweep.sealing import remove_unfinished
+from sweep.space import Trial, make_trials
 from sweep.sweepfile import SweepFile
 from sweep.tracking import (
-    MlflowTracker,
-    NullTracker,
-    Tracker,
     TrackingThread,
-    hide_password,
-    read_trials,
-    send,
 )
 from sweep.training.checkpoints import changed_origin, is_trained
 from sweep.work import Clock, Failure, Work
@@ -88,14 +80,11 @@ def run_sweep(
     settle_regression(config)  # a misspelt predictor is told now, not after days of training
     cluster.check(config)
     claim_storage(storage)
-    from sweep.data.partitions import prepare_data
+    from sweep.data.partitions import NO_TEST_IMAGES, prepare_data
 
     data = prepare_data(config.data, storage, progress)
     if not data.counts["test"]:
-        raise UserError(
-            "data.test_fraction: 0 leaves no test images, and a sweep asks for test accuracy: "
-            "hold some out, or use `idsweep profile`"
-        )
+        raise UserError(NO_TEST_IMAGES)
     work = Work(config, storage, data)
     with only_driver(work.sweep_paths.lock, config.name):
         trials = make_trials(config, data.digest)
@@ -115,7 +104,7 @@ def run_sweep(
         clock.mark("tracked")
         results = load_results(storage, config.name)
         progress.note("regressing and writing the report")
-        regression, source = _regress(results, uri)
+        regression, source = regress_results(results, uri)
         if uri is not None and not source.startswith("MLflow"):
             progress.note(f"regression: from {source}")
         page = write_report(results, regression, failures, tracking.tracker)
@@ -147,81 +136,6 @@ def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     work = Work(config, storage, data)
     trained = sum(is_trained(trial, work.paths(trial)) for trial in trials if trial.epoch)
     return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
-
-
-def track_sweep(storage: Storage, name: str, tracking_uri: str | None, progress: Progress) -> str:
-    """Project all that is sealed into MLflow; returns its URI. Raises UserError if it's away."""
-    results = load_results(storage, name)
-    tracker = MlflowTracker(storage, tracking_uri)
-    tracker.begin(results.work, results.source)
-    for number, result in enumerate(results.results, start=1):
-        tracker.trial(results.work, result)
-        if number % 50 == 0:
-            progress.note(f"{number}/{len(results.results)} trials tracked")
-    regression, _ = _regress(results, tracker.uri)
-    write_report(results, regression, _past_failures(results), tracker)
-    return tracker.uri
-
-
-def regress_sweep(
-    storage: Storage, name: str, tracking_uri: str | None
-) -> tuple[Regression | None, str]:
-    """Regress over the sweep's trials as MLflow has them; also says where they came from."""
-    results = load_results(storage, name)
-    return _regress(results, tracking_uri or storage.tracking_uri)
-
-
-def report_sweep(storage: Storage, name: str, tracking_uri: str | None) -> Path:
-    """Write the report of what is sealed; returns the page's path."""
-    results = load_results(storage, name)
-    regression, _ = _regress(results, tracking_uri or storage.tracking_uri)
-    return write_report(results, regression, _past_failures(results), NullTracker())
-
-
-def write_report(
-    results: SweepResults,
-    regression: Regression | None,
-    failures: dict[str, Failure],
-    tracker: Tracker,
-) -> Path:
-    """Write regression and page, and hand both to the tracker."""
-    from sweep.report.page import render_page
-    from sweep.report.picture import to_png
-    from sweep.report.static import draw_overview
-    from sweep.summary import main_quantity
-
-    paths = results.work.sweep_paths
-    write_file(paths.report, render_page(results, regression, failures))
-    if regression is not None:
-        write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
-        quantity = main_quantity(results.results)
-        pictures = []
-        if quantity is not None:
-            figure = draw_overview(results.results, quantity, regression.response)
-            write_file(paths.overview, to_png(figure))
-            pictures.append(paths.overview)
-        send(lambda: tracker.regression(results.work, regression, pictures))
-    send(lambda: tracker.report(results.work, paths.report))
-    return paths.report
-
-
-def _regress(results: SweepResults, uri: str | None) -> tuple[Regression | None, str]:
-    """From MLflow where it answers and has every trial, else from the sealed rows."""
-    trained = [result for result in results.results if result.trial.role == "trained"]
-    digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
-    table, source = None, "the sealed measurements"
-    if uri is not None:
-        try:
-            table = read_trials(uri, results.work.config.name, digests)
-            source = f"MLflow at {hide_password(uri)}"
-        except UserError as error:
-            source += f" ({error})"
-    if table is None:
-        table = trials_table(results.results)
-    if not trained:
-        return None, source
-    axes = varied_keys(results.trials)
-    return regress(table, axes, settle_regression(results.work.config)), source
 
 
 def _train_and_measure(
@@ -284,18 +198,6 @@ def _in_words(trial: Trial, result: TrialResult) -> str:
         if name in found
     ]
     return f"{trial.name}: " + ", ".join(parts[:2])
-
-
-def _past_failures(results: SweepResults) -> dict[str, Failure]:
-    from sweep.work import read_failure
-
-    done = {result.trial.key for result in results.results}
-    found = {
-        trial.name: read_failure(results.work.paths(trial))
-        for trial in results.trials
-        if trial.key not in done
-    }
-    return {name: failure for name, failure in found.items() if failure is not None}
 
 
 def _stage_seconds(clock: Clock) -> dict[str, float]:

@@ -88,7 +88,7 @@ def regress(
 ) -> None:
     """Regress accuracy on the measured dimensions, from the profiles in MLflow."""
     from sweep.errors import UserError
-    from sweep.pipeline import regress_sweep
+    from sweep.outcome import regress_sweep
     from sweep.report.terminal import print_regression
 
     folder = existing(storage)
@@ -110,7 +110,7 @@ def report(
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Write the HTML report anew from what is sealed."""
-    from sweep.pipeline import report_sweep
+    from sweep.outcome import report_sweep
 
     folder = existing(storage)
     typer.echo(str(report_sweep(folder, sweep_name(sweep, folder), tracking_uri)))
@@ -122,7 +122,7 @@ def track(
     tracking_uri: TrackingOption = None,
 ) -> None:
     """Project all that is sealed into MLflow; twice is the same as once."""
-    from sweep.pipeline import track_sweep
+    from sweep.outcome import track_sweep
     from sweep.tracking import hide_password
 
     folder = existing(storage)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sweep.config import DataConfig
 
 SPLITS = ("train", "test")
+NO_TEST_IMAGES = (
+    "data.test_fraction: 0 leaves no test images, and a sweep asks for test accuracy: "
+    "hold some out, or use `idsweep profile`"
+)
 NOTE_SECONDS = 10.0
 
 

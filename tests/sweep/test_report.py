@@ -6,7 +6,8 @@ import re
 import pytest
 
 from sweep.execution import LocalProcess
-from sweep.pipeline import report_sweep, run_sweep
+from sweep.outcome import report_sweep
+from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
 from sweep.report.figures import axis_figure, profile_figure, scatter_figure
 from sweep.report.page import render_page

@@ -8,8 +8,9 @@ import pytest
 
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
+from sweep.outcome import track_sweep
 from sweep.paths import open_storage
-from sweep.pipeline import run_sweep, track_sweep
+from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.regression import regress
 from sweep.results import load_results, rows_digest, scalars, settle_regression, trials_table
