@@ -180,8 +180,14 @@ def settle_regression(config: SweepConfig) -> RegressionConfig:
     regression = config.regression
     predictors = regression.predictors
     if predictors is None:
-        predictors = [scalar_name(name, "last_hidden") for name in quantities]
-        predictors += [scalar_name(name, "peak") for name in quantities[:1]]
+        usual = [
+            name
+            for analysis in analyses
+            if not analysis.controls
+            for name in analysis.layer_quantities
+        ]
+        predictors = [scalar_name(name, "last_hidden") for name in usual]
+        predictors += [scalar_name(name, "peak") for name in usual[:1]]
     for key, name in [("response", regression.response), *(("predictors", p) for p in predictors)]:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)

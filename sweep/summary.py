@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 
 from scipy.stats import t as student
 
+from sweep.measuring import is_control
 from sweep.regression import Correlation, Regression
 from sweep.results import Scalar, TrialResult, scalar_name, scalars
 from sweep.space import Trial
@@ -35,9 +36,11 @@ class GroupSummary:
 
 
 def main_quantity(results: Sequence[TrialResult]) -> str | None:
-    """The first quantity that is measured per layer, if one can with an interval."""
+    """The first quantity that is measured per layer, if one can with an interval; no control."""
     rows = [row for r in results for row in r.rows if row.layer_index is not None]
-    measured = [row for row in rows if row.quantity != "last_hidden"]
+    measured = [
+        row for row in rows if row.quantity != "last_hidden" and not is_control(row.analysis)
+    ]
     bounded = [row for row in measured if row.low is not None]
     return next((row.quantity for row in bounded or measured), None)
 

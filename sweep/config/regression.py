@@ -15,7 +15,7 @@ class RegressionConfig(Section):
         default=None,
         min_length=1,
         description="scalars of a trial, each set against the response; null takes the last "
-        "hidden layer's value of every quantity, and the peak of the first",
+        "hidden layer's value of every quantity that is no control, and the peak of the first",
     )
     resamples: int = Field(
         default=2000, ge=100, le=100000, description="bootstrap draws, and permutations"

@@ -1,5 +1,7 @@
 """Measuring: one checkpoint, every analysis, rows out. A new analysis is one line here."""
 
+from typing import Any
+
 from sweep.config import AnalysesConfig
 from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.analysis import Analysis
@@ -8,7 +10,7 @@ from sweep.measuring.linear import LinearAnalysis
 from sweep.measuring.network import NetworkAnalysis
 
 # Names are those of the sections of `analyses` in a sweep file.
-ANALYSES = {"intrinsic": IntrinsicAnalysis, "linear": LinearAnalysis}
+ANALYSES: dict[str, Any] = {"intrinsic": IntrinsicAnalysis, "linear": LinearAnalysis}
 
 
 def make_analyses(config: AnalysesConfig) -> list[Analysis]:
@@ -23,4 +25,9 @@ def make_analyses(config: AnalysesConfig) -> list[Analysis]:
     return analyses
 
 
-__all__ = ["ANALYSES", "Analysis", "make_analyses"]
+def is_control(analysis: str) -> bool:
+    """Whether the rows of an analysis are controls, by its name: see `Analysis.controls`."""
+    return analysis in ANALYSES and bool(ANALYSES[analysis].controls)
+
+
+__all__ = ["ANALYSES", "Analysis", "is_control", "make_analyses"]

@@ -26,6 +26,7 @@ class AccuracyAnalysis:
     """
 
     name = "accuracy"
+    controls = False
     layer_quantities: tuple[str, ...] = ()
     network_quantities: tuple[str, ...] = (
         "train_accuracy",

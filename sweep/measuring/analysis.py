@@ -25,6 +25,14 @@ class Analysis(Protocol):
         """JSON values that fix the rows of a given checkpoint and sample of images."""
 
     @property
+    def controls(self) -> bool:
+        """Whether its quantities check others rather than sum up a network.
+
+        They are no predictors by default, never the main quantity, and in no table or
+        picture that doesn't ask for them; rows, MLflow and exports have them as all others.
+        """
+
+    @property
     def layer_quantities(self) -> tuple[str, ...]:
         """Quantities it measures per layer, the main one first."""
 

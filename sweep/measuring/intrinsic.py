@@ -23,6 +23,7 @@ class IntrinsicAnalysis:
     """
 
     name = "intrinsic"
+    controls = False
     network_quantities: tuple[str, ...] = ()
 
     def __init__(self, config: IntrinsicConfig) -> None:

@@ -29,6 +29,7 @@ class LinearAnalysis:
     """
 
     name = "linear"
+    controls = False
     layer_quantities: tuple[str, ...] = (
         "pc_id",
         "participation_ratio",

@@ -16,6 +16,7 @@ class NetworkAnalysis:
     """Parameter count, and the layer that enters the final classifier."""
 
     name = "network"
+    controls = False
     settings: Mapping[str, Any] = {}
     layer_quantities: tuple[str, ...] = ()
     network_quantities: tuple[str, ...] = ("num_parameters",)

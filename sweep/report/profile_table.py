@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from sweep.measurement import Measurement, last_hidden
+from sweep.measuring import is_control
 from sweep.measuring.classes import is_of_class
 from sweep.profiling import Profile
 from sweep.report.console import plain_table, say
@@ -61,9 +62,7 @@ def draw_profile_of(found: Profile) -> Figure:
     left, right = figure.subplots(1, 2)
     rows = [row for row in found.rows if row.layer_index is not None]
     bounded = [
-        row
-        for row in rows
-        if row.low is not None and row.high is not None and not is_of_class(row.quantity)
+        row for row in rows if row.low is not None and row.high is not None and _is_drawn(row)
     ]
     for color, quantity in zip(
         COLORS, dict.fromkeys(row.quantity for row in bounded), strict=False
@@ -120,8 +119,13 @@ def _missing(rows: list[Measurement]) -> dict[tuple[str, str], list[str]]:
     return missing
 
 
+def _is_drawn(row: Measurement) -> bool:
+    return not is_of_class(row.quantity) and not is_control(row.analysis)
+
+
 def _shown(rows: list[Measurement]) -> list[str]:
     """Dimensions with an interval, on the mix of classes; then the usual linear ones."""
+    rows = [row for row in rows if not is_control(row.analysis)]
     measured = {row.quantity for row in rows}
     bounded = dict.fromkeys(
         row.quantity for row in rows if row.low is not None and "@" not in row.quantity

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from sweep.measuring import is_control
 from sweep.measuring.classes import is_of_class
 from sweep.regression import FAMILY
 from sweep.report.picture import COLORS
@@ -17,14 +18,17 @@ from sweep.results import TrialResult, scalar_name, scalars, trial_parameters
 def draw_profile(result: TrialResult) -> Figure:
     """One trial: each per-layer quantity that has an interval, over relative depth.
 
-    Of classes their mean alone.
+    Of classes their mean alone; no controls.
     """
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.subplots()
     bounded = [
         row
         for row in result.rows
-        if row.layer_index is not None and row.low is not None and not is_of_class(row.quantity)
+        if row.layer_index is not None
+        and row.low is not None
+        and not is_of_class(row.quantity)
+        and not is_control(row.analysis)
     ]
     drawn = list(dict.fromkeys(row.quantity for row in bounded))
     for color, quantity in zip(COLORS, drawn, strict=False):
