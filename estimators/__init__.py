@@ -44,7 +44,7 @@ from estimators.spectrum import (
     pc_dimension,
     rankme,
 )
-from estimators.surrogate import gaussian_surrogate
+from estimators.surrogate import gaussian_surrogate, surrogate_coordinates
 from estimators.table import Neighbors, PartialNeighbors
 from estimators.tle import TLE
 from estimators.twonn import TwoNN
@@ -125,4 +125,5 @@ __all__ = [
     "rankme",
     "restrict",
     "subsamples",
+    "surrogate_coordinates",
 ]

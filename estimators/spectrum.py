@@ -178,7 +178,7 @@ def effective_rank(spectrum: Spectrum) -> float:
     >>> round(effective_rank(Spectrum(np.array([1.0, 1.0, 0.0]), 100, 3)), 9)
     2.0
     """
-    roots = np.sqrt(_above_rounding(spectrum.eigenvalues, spectrum, spectrum.noise[0]))
+    roots = np.sqrt(above_rounding(spectrum.eigenvalues, spectrum, spectrum.noise[0]))
     shares = roots / roots.sum()
     return math.exp(-float((shares * np.log(shares)).sum()))
 
@@ -202,7 +202,7 @@ def rankme(spectrum: Spectrum) -> float:
         )
     # All of them, zeros too: the paper's sum runs over min(N, D) singular values.
     roots = np.zeros(len(spectrum.uncentered))
-    above = np.sqrt(_above_rounding(spectrum.uncentered, spectrum, spectrum.noise[1]))
+    above = np.sqrt(above_rounding(spectrum.uncentered, spectrum, spectrum.noise[1]))
     roots[: len(above)] = above
     shares = roots / roots.sum() + RANKME_EPSILON
     return math.exp(-float((shares * np.log(shares)).sum()))
@@ -228,7 +228,7 @@ def alpha_req(spectrum: Spectrum, first: int = 11, last: int = 100) -> float:
         raise EstimationError(
             f"`1 <= first < last` must hold, but got first={first} and last={last}"
         )
-    usable = _above_rounding(spectrum.eigenvalues, spectrum, spectrum.noise[0])
+    usable = above_rounding(spectrum.eigenvalues, spectrum, spectrum.noise[0])
     ranks = np.arange(first, min(last, len(usable)) + 1)
     if len(ranks) < min(10, last - first + 1):
         raise EstimationError(
@@ -240,10 +240,13 @@ def alpha_req(spectrum: Spectrum, first: int = 11, last: int = 100) -> float:
     return float((weights * x * y).sum() / (weights * x * x).sum())
 
 
-def _above_rounding(
+def above_rounding(
     eigenvalues: NDArray[np.float64], spectrum: Spectrum, noise: float
 ) -> NDArray[np.float64]:
-    """Eigenvalues that differ from zero by more than rounding."""
+    """Those of the (R,) descending eigenvalues that differ from zero by more than rounding.
+
+    noise: what float32 products may have put in, as `Spectrum.noise` has it.
+    """
     unit = np.finfo(np.float64).eps * max(spectrum.num_points, spectrum.num_units)
     above: NDArray[np.float64] = eigenvalues[eigenvalues > max(noise, unit * eigenvalues[0])]
     return above

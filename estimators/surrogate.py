@@ -1,6 +1,6 @@
 """Gaussian surrogates: what a representation would be if only its covariance mattered.
 
-Legend: N points, D units, M points drawn, R = min(N, D).
+Legend: N points, D units, M points drawn, R = min(N, D), L principal directions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from estimators.errors import EstimationError
 from estimators.points import Points
 from estimators.scatter import centered_blocks, mean_of_varied, scatter
+from estimators.spectrum import Spectrum, above_rounding
 
 Mode = Literal["matched", "ansuini2019"]
 # Singular values below this share of the largest are rounding.
@@ -53,15 +54,49 @@ def gaussian_surrogate(
     >>> bool(np.allclose(drawn[:, 1] * 3, drawn[:, 0] * 4)), drawn.std(axis=0).round(1).tolist()
     (True, [0.9, 1.1])
     """
-    if mode not in get_args(Mode):
-        raise EstimationError(f"mode must be one of {', '.join(get_args(Mode))}, but got {mode!r}")
     whole = points if isinstance(points, Points) else Points(points)
-    wanted = whole.num_points if num_points is None else num_points
-    if wanted < 1:
-        raise EstimationError(f"`num_points >= 1` must hold, but got num_points={num_points}")
+    wanted = _checked(mode, num_points, whole.num_points)
     if mode == "matched":
         return _draw_matched(whole, wanted, rng)
     return _draw_flat(whole, wanted, rng)
+
+
+def surrogate_coordinates(
+    spectrum: Spectrum,
+    num_points: int | None = None,
+    *,
+    rng: np.random.Generator,
+    mode: Mode = "matched",
+) -> NDArray[np.float64]:
+    """(M, L) Gaussian points as `gaussian_surrogate` draws, in their principal coordinates.
+
+    Distances, and so any dimension read from them, have the distribution of those between
+    points of D units; but L is at most N - 1, whatever D, and nothing but the spectrum is
+    needed. Directions whose variance may be rounding alone are left out.
+
+    spectrum: `covariance_spectrum(points)`. num_points, mode: as there; M defaults to N.
+
+    >>> spectrum = Spectrum(np.array([9.0, 4.0, 0.0]), 1000, 50_000)
+    >>> drawn = surrogate_coordinates(spectrum, rng=np.random.default_rng(0))
+    >>> drawn.shape, drawn.std(axis=0).round().tolist()
+    ((1000, 2), [3.0, 2.0])
+    """
+    wanted = _checked(mode, num_points, spectrum.num_points)
+    variances = above_rounding(spectrum.eigenvalues, spectrum, spectrum.noise[0])
+    if mode == "ansuini2019":
+        variances = np.sqrt(variances * (spectrum.num_points - 1))  # singular values
+    drawn: NDArray[np.float64] = rng.standard_normal((wanted, len(variances)))
+    return drawn * np.sqrt(variances)
+
+
+def _checked(mode: str, num_points: int | None, usual: int) -> int:
+    """How many points to draw."""
+    if mode not in get_args(Mode):
+        raise EstimationError(f"mode must be one of {', '.join(get_args(Mode))}, but got {mode!r}")
+    wanted = usual if num_points is None else num_points
+    if wanted < 1:
+        raise EstimationError(f"`num_points >= 1` must hold, but got num_points={num_points}")
+    return wanted
 
 
 def _draw_matched(points: Points, wanted: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@
 turns the search space into trials.
 """
 
-from sweep.config.analyses import AnalysesConfig, IntrinsicConfig, LinearConfig
+from sweep.config.analyses import AnalysesConfig, IntrinsicConfig, LinearConfig, SurrogateConfig
 from sweep.config.axes import (
     DOMAINS,
     Choice,
@@ -40,6 +40,7 @@ __all__ = [
     "ResourcesConfig",
     "SearchConfig",
     "Section",
+    "SurrogateConfig",
     "SweepConfig",
     "TrainingConfig",
     "TrialConfig",

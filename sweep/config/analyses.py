@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from estimators import ESTIMATORS
-from sweep.config.section import Section, known_name
+from sweep.config.section import Section, Seed, known_name
 
 EstimatorName = Annotated[
     str, AfterValidator(lambda name: known_name("estimator", name, ESTIMATORS))
@@ -38,6 +38,21 @@ class LinearConfig(Section):
     )
 
 
+class SurrogateConfig(Section):
+    """A control: the dimension of Gaussian points with the covariance of each layer."""
+
+    estimator: EstimatorName = Field(
+        default="twonn", description="as `intrinsic` has it, to compare with"
+    )
+    modes: list[Literal["matched", "ansuini2019"]] = Field(
+        default=["matched", "ansuini2019"],
+        min_length=1,
+        description="matched: the layer's covariance. ansuini2019: what the paper's code draws, "
+        "whose spectrum is too flat",
+    )
+    seed: Seed = Field(default=0, description="of the points drawn, with the layer's name")
+
+
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out."""
 
@@ -49,3 +64,4 @@ class AnalysesConfig(Section):
     )
     intrinsic: IntrinsicConfig | None = IntrinsicConfig()
     linear: LinearConfig | None = LinearConfig()
+    surrogate: SurrogateConfig | None = None

@@ -8,9 +8,14 @@ from sweep.measuring.analysis import Analysis
 from sweep.measuring.intrinsic import IntrinsicAnalysis
 from sweep.measuring.linear import LinearAnalysis
 from sweep.measuring.network import NetworkAnalysis
+from sweep.measuring.surrogate import SurrogateAnalysis
 
 # Names are those of the sections of `analyses` in a sweep file.
-ANALYSES: dict[str, Any] = {"intrinsic": IntrinsicAnalysis, "linear": LinearAnalysis}
+ANALYSES: dict[str, Any] = {
+    "intrinsic": IntrinsicAnalysis,
+    "linear": LinearAnalysis,
+    "surrogate": SurrogateAnalysis,
+}
 
 
 def make_analyses(config: AnalysesConfig) -> list[Analysis]:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from estimators import EstimationError, Neighbors, nearest_neighbors
+from estimators import (
+    EstimationError,
+    Neighbors,
+    Spectrum,
+    covariance_spectrum,
+    nearest_neighbors,
+)
 from estimators.points import Points
 from sweep.config import MeasureConfig
 from sweep.data.partitions import ImageData
@@ -127,6 +133,7 @@ class LayerView:
     table: Neighbors | None = None
     device: str = "cpu"
     _tables: dict[int, Neighbors] = field(default_factory=dict, repr=False)
+    _spectra: list[Spectrum] = field(default_factory=list, repr=False)
 
     @property
     def num_samples(self) -> int:
@@ -145,6 +152,15 @@ class LayerView:
             device = None if self.device == "cpu" else self.device
             self._tables[wanted] = nearest_neighbors(self.points, wanted, device=device)
         return self._tables[wanted]
+
+    def spectrum(self) -> Spectrum:
+        """The spectrum with and without centering, found once for all that ask.
+
+        Raises EstimationError where there is none.
+        """
+        if not self._spectra:
+            self._spectra.append(covariance_spectrum(self.points, uncentered=True))
+        return self._spectra[0]
 
     def require_finite(self) -> None:
         """Raise TrialFailure that names the layer if an activation is NaN or infinite."""

@@ -10,7 +10,6 @@ from estimators import (
     EstimationError,
     Spectrum,
     alpha_req,
-    covariance_spectrum,
     effective_rank,
     participation_ratio,
     participation_ratio_corrected,
@@ -64,7 +63,7 @@ class LinearAnalysis:
     def measure_layer(self, view: LayerView) -> Iterable[Measurement]:
         spectrum = failure = None
         try:
-            spectrum = covariance_spectrum(view.points, uncentered=True)
+            spectrum = view.spectrum()
         except EstimationError as error:
             failure = str(error)
         for quantity, read in self.quantities.items():

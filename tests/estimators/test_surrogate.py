@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from estimators import EstimationError, Points, TwoNN, nearest_neighbors, scatter
+from estimators import (
+    EstimationError,
+    Points,
+    TwoNN,
+    covariance_spectrum,
+    nearest_neighbors,
+    scatter,
+    surrogate_coordinates,
+)
 from estimators.manifolds import embed, swiss_roll
 from estimators.surrogate import gaussian_surrogate
 
@@ -128,3 +136,37 @@ def test_defaults_to_as_many_points_and_to_the_same_bits():
 def test_refuses_what_has_no_surrogate(points, arguments, message):
     with pytest.raises(EstimationError, match=message):
         gaussian_surrogate(points, rng=RNG, **arguments)
+
+
+@pytest.mark.parametrize("mode", ["matched", "ansuini2019"])
+@pytest.mark.parametrize("shape", [(60, 8), (8, 60)])
+def test_principal_coordinates_have_the_same_distances(shape, mode):
+    """All that a dimension depends on: their quantiles agree with those of the whole draw."""
+    points = unequal(*shape)
+    whole = gaussian_surrogate(points, 40_000, rng=np.random.default_rng(10), mode=mode)
+    drawn = surrogate_coordinates(
+        covariance_spectrum(points), 40_000, rng=np.random.default_rng(11), mode=mode
+    )
+    assert drawn.shape[1] == min(shape[0] - 1, shape[1])
+    shares = [0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95]
+    expected, found = (
+        np.quantile(np.linalg.norm(p[:20_000] - p[20_000:], axis=1), shares) for p in (whole, drawn)
+    )
+    np.testing.assert_allclose(found, expected, rtol=0.06)
+    assert dimension(drawn[:3000]) == pytest.approx(dimension(whole[:3000]), rel=0.1)
+
+
+def test_a_gaussian_is_its_own_surrogate():
+    points = embed(RNG.standard_normal((2000, 5)) * [3, 2, 1, 1, 0.5], 40, RNG)
+    drawn = surrogate_coordinates(covariance_spectrum(points), rng=np.random.default_rng(12))
+    assert drawn.shape == (2000, 5)  # the other directions are rounding
+    assert dimension(drawn) == pytest.approx(dimension(points), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"mode": "best"}, "but got 'best'"), ({"num_points": 0}, "got num_points=0")],
+)
+def test_coordinates_refuse_the_same(arguments, message):
+    with pytest.raises(EstimationError, match=message):
+        surrogate_coordinates(covariance_spectrum(np.eye(4)), rng=RNG, **arguments)

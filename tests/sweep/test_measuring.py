@@ -18,7 +18,7 @@ from estimators import (
     rankme,
 )
 from estimators.local import require_neighbors
-from sweep.config import SweepConfig
+from sweep.config import SurrogateConfig, SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.measurement import to_table
 from sweep.measuring import ANALYSES, make_analyses
@@ -27,6 +27,7 @@ from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import is_measured, read_measurements
 from sweep.measuring.store import MemoryStore
+from sweep.measuring.surrogate import SurrogateAnalysis
 from sweep.models.catalog import build_network
 from sweep.models.layers import find_layers
 from sweep.results import rows_digest
@@ -34,7 +35,13 @@ from sweep.space import make_trials
 from sweep.training.trainer import train_trial
 
 CONFIG = SweepConfig.model_validate(
-    {"name": "m", "training": {"epochs": 1}, "measure": {"num_samples": 200}}
+    {
+        "name": "m",
+        "training": {"epochs": 1},
+        "measure": {"num_samples": 200},
+        # What is off by default keeps the contract too.
+        "analyses": {"surrogate": {}},
+    }
 )
 
 
@@ -147,7 +154,8 @@ def test_a_collapsed_layer_has_a_row_with_the_reason(case):
     dead = [row for row in rows if row.layer == "head" and row.analysis in ANALYSES]
     assert {row.quantity for row in dead} == {
         "id/twonn", "id/twonn_linear", "pc_id", "participation_ratio",
-        "participation_ratio_corrected", "effective_rank", "rankme", "alpha_req"
+        "participation_ratio_corrected", "effective_rank", "rankme", "alpha_req",
+        "surrogate_id/twonn", "surrogate_id_ansuini2019/twonn",
     }  # fmt: skip
     for row in dead:
         assert math.isnan(row.value)
@@ -215,3 +223,28 @@ def test_accuracy_is_counted_on_the_labels_trained_on(storage):
         assert right.value + wrong.value == pytest.approx(1)
         assert right.low + wrong.high == pytest.approx(1)
         assert 0 <= right.low < right.high <= 1
+
+
+def test_surrogates_are_drawn_by_seed_and_layer_alone(case):
+    """The same points whoever measures; another seed or layer gives others."""
+
+    def measure(**settings):
+        rows = case.measure(SurrogateAnalysis(SurrogateConfig(**settings)))
+        return {(row.quantity, row.layer): row.value for row in rows}
+
+    found = measure()
+    assert found == measure()
+    assert {name for name, _ in found} == {"surrogate_id/twonn", "surrogate_id_ansuini2019/twonn"}
+    one = measure(modes=["ansuini2019"])
+    assert one == {key: found[key] for key in one}
+    assert all(value != found[key] for key, value in measure(seed=1).items())
+
+
+def test_a_wide_layer_needs_no_wide_surrogate(case):
+    """Of 20 images: at most 19 directions, whatever the units."""
+    _, views = case.views()
+    few = [replace(view, points=view.points.take(np.arange(20))) for view in views]
+    for view in few:
+        for row in SurrogateAnalysis(SurrogateConfig()).measure_layer(view):
+            assert row.settings["num_directions"] <= min(19, view.layer.num_units)
+            assert row.settings["mode"] in ("matched", "ansuini2019")
