@@ -94,7 +94,7 @@ def regress_results(results: SweepResults, uri: str | None) -> tuple[Regression 
     Also says which; None if no trained network is measured.
     """
     trained = [result for result in results.results if result.trial.role == "trained"]
-    digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
+    digests = {result.trial.key: rows_digest(result.all_rows) for result in results.results}
     table, source = None, "the sealed measurements"
     if uri is not None:
         try:

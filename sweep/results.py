@@ -9,7 +9,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,20 @@ class Scalar:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that is trained and measured."""
+    """A trial that is trained and measured.
+
+    rows: of the last checkpoint. earlier: of those before, by epoch, ascending.
+    """
 
     trial: Trial
     rows: list[Measurement]
     history: list[Record]
+    earlier: dict[float, list[Measurement]] = field(default_factory=dict)
+
+    @property
+    def all_rows(self) -> list[Measurement]:
+        """The rows of all checkpoints, in the order of their epochs."""
+        return [row for rows in (*self.earlier.values(), self.rows) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,12 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
     plan = {
         "config": work.config.model_dump(),
         "trials": [
-            {"key": trial.key, "role": trial.role, "config": trial.config.model_dump()}
+            {
+                "key": trial.key,
+                "role": trial.role,
+                "config": trial.config.model_dump(),
+                "earlier": trial.earlier,
+            }
             for trial in trials
         ],
     }
@@ -95,7 +109,12 @@ def load_results(storage: Storage, name: str) -> SweepResults:
     if data is None:
         raise UserError(f"the data of sweep {name!r} is not prepared: run the sweep again")
     trials = [
-        Trial(entry["key"], entry["role"], TrialConfig.model_validate(entry["config"]))
+        Trial(
+            entry["key"],
+            entry["role"],
+            TrialConfig.model_validate(entry["config"]),
+            tuple(entry["earlier"]),
+        )
         for entry in plan["trials"]
     ]
     work = Work(config, storage, data)
@@ -107,7 +126,10 @@ def load_trial(work: Work, trial: Trial) -> TrialResult:
     """Rows and history of a trial that is complete."""
     paths = work.paths(trial)
     rows = read_measurements(work.config, trial, paths)
-    return TrialResult(trial, rows, read_history(paths.checkpoint(trial.epoch)))
+    earlier = {
+        epoch: read_measurements(work.config, trial.at(epoch), paths) for epoch in trial.earlier
+    }
+    return TrialResult(trial, rows, read_history(paths.checkpoint(trial.epoch)), earlier)
 
 
 def is_complete(work: Work, trial: Trial) -> bool:
@@ -233,7 +255,7 @@ def export_rows(storage: Storage, name: str, output: Path) -> int:
     """
     check_export(output)
     results = load_results(storage, name)
-    return write_rows_to(output, [row for result in results.results for row in result.rows])
+    return write_rows_to(output, [row for result in results.results for row in result.all_rows])
 
 
 def check_export(output: Path) -> None:

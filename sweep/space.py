@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -31,9 +31,15 @@ SHORT_NAMES = {
     "epochs": "e",
     "optimizer": "",
     "learning_rate": "lr",
+    "schedule": "",
+    "momentum": "m",
     "weight_decay": "wd",
+    "dropout": "drop",
     "batch_size": "b",
+    "num_images": "n",
+    "augmentation": "",
     "label_noise": "noise",
+    "luminance_gradient": "gradient",
 }
 
 
@@ -43,16 +49,31 @@ class Trial:
 
     key: hash of the configuration and of the data's digest. role: "trained" here or, with
     weights and no epochs, elsewhere; "untrained" marks a network at initialization.
+    earlier: epochs before the last at which it is measured too, ascending. checkpoint: the
+        epoch at which the network is meant; None: the last.
     """
 
     key: str
     role: Role
     config: TrialConfig
+    earlier: tuple[float, ...] = ()
+    checkpoint: float | None = None
 
     @property
     def epoch(self) -> float:
         """Epochs trained when its checkpoint is saved."""
+        if self.checkpoint is not None:
+            return self.checkpoint
         return float(self.config.training.epochs)
+
+    def at(self, epoch: float) -> Trial:
+        """The same network at an earlier epoch."""
+        return replace(self, earlier=(), checkpoint=epoch)
+
+    @property
+    def checkpoints(self) -> list[Trial]:
+        """The network at each epoch at which it is measured, the last one last."""
+        return [*map(self.at, self.earlier), replace(self, earlier=())]
 
     @property
     def name(self) -> str:
@@ -86,7 +107,7 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
             twin = _trial(_untrained(point), "untrained", data_digest)
             trials.setdefault(twin.key, twin)
         role: Role = "trained" if point.training.epochs or point.model.weights else "untrained"
-        trial = _trial(point, role, data_digest)
+        trial = _trial(point, role, data_digest, config.measure.epochs)
         trials.setdefault(trial.key, trial)
     return list(trials.values())
 
@@ -164,11 +185,15 @@ def _to_tune(domain: Domain) -> Any:
 
 
 def _untrained(config: TrialConfig) -> TrialConfig:
-    """The twin at initialization: only the model and its seed matter."""
-    training = TrainingConfig(epochs=0, seed=config.training.seed)
+    """The twin at initialization: only the model, its seed and the images matter."""
+    gradient = config.training.luminance_gradient
+    training = TrainingConfig(epochs=0, seed=config.training.seed, luminance_gradient=gradient)
     model = config.model.model_copy(update={"weights": None})
     return TrialConfig(model=model, training=training)
 
 
-def _trial(config: TrialConfig, role: Role, data_digest: str) -> Trial:
-    return Trial(content_key([config.model_dump(), data_digest]), role, config)
+def _trial(
+    config: TrialConfig, role: Role, data_digest: str, epochs: Sequence[float] = ()
+) -> Trial:
+    earlier = tuple(sorted({epoch for epoch in epochs if epoch < config.training.epochs}))
+    return Trial(content_key([config.model_dump(), data_digest]), role, config, earlier)

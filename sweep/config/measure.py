@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, Seed
 
 
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _whole_hundredth(epoch: float) -> float:
+    if round(epoch * 100) / 100 != epoch:
+        raise PydanticCustomError("hundredth", "must be a multiple of 0.01")
+    return epoch
+
+
+Epoch = Annotated[float, Field(ge=0), AfterValidator(_whole_hundredth)]
 
 
 class MeasureConfig(Section):
@@ -24,6 +34,11 @@ class MeasureConfig(Section):
     tokens: Literal["flattened", "mean", "class"] = Field(
         default="flattened",
         description="what is kept of a layer of tokens: all of them, their mean, the class token",
+    )
+    epochs: list[Epoch] = Field(
+        default=[],
+        description="epochs after which a profile is measured beside that of the end: 0 is the "
+        "network at initialization, 0.25 a quarter of the first epoch",
     )
     split: Literal["train", "test"] = Field(
         default="train", description="the images of the profile; train, as in the paper"

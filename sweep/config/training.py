@@ -13,15 +13,35 @@ class TrainingConfig(Section):
     """How a trial's network is trained."""
 
     epochs: int = Field(default=20, ge=0, description="passes over the training images; 0 = none")
-    optimizer: Literal["adamw", "sgd"] = Field(
-        default="adamw", description="sgd has Nesterov momentum 0.9"
+    optimizer: Literal["adamw", "adam", "sgd", "nesterov"] = Field(
+        default="adamw", description="sgd and nesterov have `momentum`"
     )
-    learning_rate: float = Field(
-        default=3e-3, gt=0, description="peak; a cosine schedule takes it to zero"
+    learning_rate: float = Field(default=3e-3, gt=0, description="at its highest: see `schedule`")
+    schedule: Literal["cosine", "constant"] = Field(
+        default="cosine", description="cosine takes the learning rate to zero, step by step"
     )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="of sgd and nesterov")
     weight_decay: float = Field(default=0.01, ge=0, description="decoupled under adamw")
+    dropout: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="probability in every dropout layer of the network; null leaves them as they "
+        "are, which in our families is 0",
+    )
     batch_size: int = Field(
         default=64, ge=2, description="images per step; a lone last image joins the batch before"
+    )
+    num_images: int | None = Field(
+        default=None,
+        ge=2,
+        description="training images, classes in proportion; a larger number holds those of a "
+        "smaller one of the same seed. null takes all. Profiles are measured on the same images",
+    )
+    augmentation: Literal["none", "crop", "crop_flip"] = Field(
+        default="none",
+        description="crop: each image anew moved by up to an eighth of its side, edges black; "
+        "crop_flip: and mirrored, every second one",
     )
     label_noise: float = Field(
         default=0.0,
@@ -29,4 +49,13 @@ class TrainingConfig(Section):
         le=1,
         description="share of training labels drawn anew, uniformly over all classes",
     )
-    seed: Seed = Field(default=0, description="of initialization, batch order and label noise")
+    luminance_gradient: float = Field(
+        default=0.0,
+        ge=0,
+        description="the paper's MNIST*, at 300: each image, also of test and profile, gets an "
+        "offset drawn from 0 to this many times the range of pixels, and all are then scaled back",
+    )
+    seed: Seed = Field(
+        default=0,
+        description="of initialization, batch order, label noise, which images, augmentation",
+    )

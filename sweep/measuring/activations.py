@@ -55,14 +55,14 @@ def record_activations(
 def pixel_batches(
     split: Split, rows: NDArray[np.int64], batch_size: int, preprocessing: Preprocessing
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """(start, (n, C, H, W) uint8) of each batch; the next one is decoded meanwhile.
+    """(start, (n, C, H, W) pixels) of each batch; the next one is decoded meanwhile.
 
     Networks that draw random numbers as they run draw the same for a batch, whoever runs it:
     torch is seeded by its first row, and left as it was in the end.
     """
 
     def load(start: int) -> torch.Tensor:
-        return preprocessing.pixels(split.stored(rows[start : start + batch_size]))
+        return preprocessing.pixels_of(split, rows[start : start + batch_size])
 
     starts = range(0, len(rows), batch_size)
     with (

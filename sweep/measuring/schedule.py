@@ -1,4 +1,4 @@
-"""Which unit of work comes next: parallel over checkpoints first, then within one.
+"""Which unit of work comes next: parallel over trials first, then within one.
 
 Knows nothing of processes: whoever runs units asks here, and says when one is done.
 """
@@ -14,7 +14,7 @@ from sweep.space import Trial
 
 @dataclass
 class _Job:
-    """One checkpoint on its way: units of the phase that is on, and the phases after it."""
+    """One trial on its way: units of the phase that is on, and the phases after it."""
 
     waiting: deque[Unit]
     later: deque[list[Unit]] = field(default_factory=deque)
@@ -23,14 +23,14 @@ class _Job:
 
 
 class Schedule:
-    """The units of many checkpoints, in an order that keeps every worker busy."""
+    """The units of many trials, in an order that keeps every worker busy."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, _Job] = {}
 
     def add(self, trial: Trial) -> None:
-        """A checkpoint to measure."""
-        self._jobs[trial.key] = _Job(deque([Unit(trial, "start")]))
+        """A trial whose checkpoints are to be measured."""
+        self._jobs[trial.key] = _Job(deque(Unit(each, "start") for each in trial.checkpoints))
 
     @property
     def is_empty(self) -> bool:
@@ -41,7 +41,7 @@ class Schedule:
         """A unit for an idle worker, or None if all that is left must wait for others.
 
         last: key of the trial it worked on last, which it goes on with: it has the network.
-        Else a checkpoint not begun, else one on which others work.
+        Else a trial not begun, else one on which others work.
         """
         ready = {key: job for key, job in self._jobs.items() if job.waiting}
         if not ready:
@@ -53,11 +53,11 @@ class Schedule:
         return job.waiting.popleft()
 
     def planned(self, trial: Trial, phases: list[list[Unit]]) -> None:
-        """What is left of a checkpoint after its start."""
+        """What is left of one of its checkpoints after the start."""
         self._jobs[trial.key].later.extend(phase for phase in phases if phase)
 
     def done(self, unit: Unit) -> bool:
-        """Note the end of a unit; returns whether its checkpoint is measured with it."""
+        """Note the end of a unit; returns whether its trial is measured with it."""
         job = self._jobs[unit.trial.key]
         job.running -= 1
         if not job.waiting and not job.running and job.later and not job.failed:
@@ -68,7 +68,7 @@ class Schedule:
         return not job.failed
 
     def give_up(self, trial: Trial) -> bool:
-        """Start nothing more of this checkpoint; returns whether it was given up before."""
+        """Start nothing more of this trial; returns whether it was given up before."""
         job = self._jobs[trial.key]
         before, job.failed = job.failed, True
         job.waiting.clear()

@@ -17,6 +17,7 @@ from sweep.space import Trial
 ROWS = "rows.parquet"
 # Settings that say how, not what: they change no row, or its last bits at most.
 NOT_IN_KEY = {
+    "epochs",
     "actors",
     "cpus_per_actor",
     "gpus_per_actor",
@@ -30,9 +31,10 @@ NOT_IN_KEY = {
 
 
 def is_measured(config: SweepConfig, trial: Trial, paths: TrialPaths) -> bool:
-    """Whether every analysis of the trial's checkpoint is sealed."""
+    """Whether every analysis of every checkpoint of the trial is sealed."""
     return all(
-        is_sealed(measured_folder(config, trial, paths, analysis))
+        is_sealed(measured_folder(config, checkpoint, paths, analysis))
+        for checkpoint in trial.checkpoints
         for analysis in make_analyses(config.analyses)
     )
 

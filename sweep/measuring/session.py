@@ -125,9 +125,7 @@ class Session:
 
     def _first_images(self, network: ImageNetwork) -> torch.Tensor:
         split = self._data.split(self._config.measure.split)
-        return network.preprocessing.pixels(
-            split.stored(self._checkpoint.sample_rows[:FIRST_IMAGES])
-        )
+        return network.preprocessing.pixels_of(split, self._checkpoint.sample_rows[:FIRST_IMAGES])
 
     @cached_property
     def _plan(self) -> Plan:

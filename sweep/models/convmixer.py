@@ -37,7 +37,7 @@ def convmixer(
         spatial = Residual(_activated(depthwise, batch_norm))
         mixer = nn.Sequential(spatial, _activated(pointwise, batch_norm))
         stages.append((f"mixer{number}", mixer))
-    stages.append(("pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
+    stages.append(("pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.0))))
     stages.append(("head", nn.Linear(width, num_classes)))
     return nn.Sequential(OrderedDict(stages))
 

@@ -37,7 +37,8 @@ def convnext(
             halving = nn.Conv2d(channels, 2 * channels, 2, 2, padding=_odd(image_shape, side))
             stages.append((f"down{number}", nn.Sequential(ChannelNorm(channels), halving)))
             channels *= 2
-    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(channels))
+    norm = nn.LayerNorm(channels)
+    pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), norm, nn.Dropout(0.0))
     stages.append(("pool", pool))
     stages.append(("head", nn.Linear(channels, num_classes)))
     return nn.Sequential(OrderedDict(stages))

@@ -101,7 +101,7 @@ def _convolutional(
         if number < NUM_STAGES:
             stages.append((f"pool{number}", nn.MaxPool2d(2, ceil_mode=True)))
         channels = outputs
-    stages.append(("pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())))
+    stages.append(("pool", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.0))))
     stages.append(("head", nn.Linear(channels, num_classes)))
     return nn.Sequential(OrderedDict(stages))
 

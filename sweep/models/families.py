@@ -1,7 +1,8 @@
 """The families of small networks that idsweep brings, for images too small for large ones.
 
 Each is a plain `nn.Sequential` of named stages that ends in a linear `head`, so that the
-layers of a profile can be read off its children.
+layers of a profile can be read off its children. Each has dropout layers, of probability 0
+unless `training.dropout` sets it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sweep.models.convmixer import convmixer
 from sweep.models.convnext import convnext
 from sweep.models.convolutional import cnn, resnet, separable
 from sweep.models.mlp import mlp
+from sweep.models.mnistnet import mnistnet
 from sweep.models.vit import vit
 
 
@@ -61,5 +63,10 @@ FAMILIES: dict[str, Family] = {
         "vision transformer: patches, depth blocks of width units a token, class token",
         vit,
         {"width": 64, "depth": 4},
+    ),
+    "mnistnet": Family(
+        "the paper's network for MNIST: two convolutions and a hidden layer, from 10 x 10",
+        mnistnet,
+        {"width": 32},
     ),
 }

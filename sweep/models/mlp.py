@@ -15,7 +15,8 @@ def mlp(
     units = image_shape[0] * image_shape[1] * image_shape[2]
     for number in range(1, depth + 1):
         norm = [nn.BatchNorm1d(width)] if batch_norm else []
-        layer = nn.Sequential(nn.Linear(units, width, bias=not batch_norm), *norm, nn.ReLU())
+        linear = nn.Linear(units, width, bias=not batch_norm)
+        layer = nn.Sequential(linear, *norm, nn.ReLU(), nn.Dropout(0.0))
         stages.append((f"hidden{number}", layer))
         units = width
     stages.append(("head", nn.Linear(units, num_classes)))

@@ -17,10 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sweep.data.luminance import add_luminance
 from sweep.errors import TrialFailure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from sweep.data.partitions import Split
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,6 +39,7 @@ class Preprocessing:
     channels: 1 or 3: grey images are repeated, color ones stay.
     mean, std: per channel, of pixels scaled to [0, 1].
     pad: fit the longer side instead of the shorter one and pad with the mean color.
+    luminance_gradient: strength of the offset that each image gets, by its id; 0: none.
     floored: a crop of odd difference starts half a pixel up and left (Hugging Face), and
         not where rounding to even puts it (torchvision, timm).
     """
@@ -48,6 +52,14 @@ class Preprocessing:
     std: tuple[float, ...]
     pad: bool = False
     floored: bool = False
+    luminance_gradient: float = 0.0
+
+    def pixels_of(self, split: Split, rows: NDArray[np.int64]) -> torch.Tensor:
+        """(R, C, H, W) pixels of these rows of a split: uint8, float32 with an offset."""
+        pixels = self.pixels(split.stored(rows))
+        if not self.luminance_gradient:
+            return pixels
+        return add_luminance(pixels, split.ids[rows], self.luminance_gradient)
 
     def pixels(self, stored: NDArray[np.uint8] | Sequence[bytes]) -> torch.Tensor:
         """(R, C, H, W) uint8 of R stored images: a (R, C, H, W) uint8 array, or encoded bytes.

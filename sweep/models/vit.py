@@ -63,7 +63,10 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.mlp_norm = nn.LayerNorm(width)
         self.mlp = nn.Sequential(
-            nn.Linear(width, EXPANSION * width), nn.GELU(), nn.Linear(EXPANSION * width, width)
+            nn.Linear(width, EXPANSION * width),
+            nn.GELU(),
+            nn.Linear(EXPANSION * width, width),
+            nn.Dropout(0.0),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.results import scalar_name, sorted_trials
 from sweep.sealing import TEMPORARY_PREFIX
-from sweep.tracking.names import quantity_name
+from sweep.tracking.names import BY_EPOCH, quantity_name
 
 TAG = "idsweep."
 ANSWER_SECONDS = 3.0
@@ -108,7 +108,7 @@ def read_trials(uri: str, experiment: str, digests: Mapping[str, str]) -> pd.Dat
         summary = {
             name: value
             for name, value in metrics.items()
-            if not name.startswith("history/")
+            if not name.startswith(("history/", BY_EPOCH))
             and name != "relative_depth"
             and scalar_name(name, "peak") not in metrics  # a profile: one value per layer
         }

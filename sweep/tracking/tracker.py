@@ -21,7 +21,7 @@ from sweep.paths import Storage
 from sweep.regression import Regression
 from sweep.results import TrialResult, rows_digest, scalars, trial_parameters
 from sweep.sealing import MANIFEST, content_key
-from sweep.tracking.names import metric_name
+from sweep.tracking.names import BY_EPOCH, metric_name
 from sweep.tracking.store import TAG, answering, connect, create_embedded, search_runs
 from sweep.work import Work
 
@@ -115,7 +115,7 @@ class MlflowTracker:
         from sweep.report.static import draw_profile
 
         trial = result.trial
-        digest = rows_digest(result.rows)
+        digest = rows_digest(result.all_rows)
         known = self._runs.get(f"trial={trial.key}")
         if known is not None:
             projected = known.data.tags.get(TAG + "rows")
@@ -131,7 +131,7 @@ class MlflowTracker:
         self._metrics(run_id, _trial_metrics(result), timestamp)
         with tempfile.TemporaryDirectory() as folder:
             table, figure = Path(folder) / "measurements.parquet", Path(folder) / "profile.png"
-            write_rows(table, result.rows)
+            write_rows(table, result.all_rows)
             draw_profile(result).savefig(figure, dpi=100)
             self._client.log_artifact(run_id, str(table))
             self._client.log_artifact(run_id, str(figure))
@@ -227,7 +227,11 @@ def _sealed_at(folder: Path) -> int:
 
 
 def _trial_metrics(result: TrialResult) -> list[tuple[str, float, int]]:
-    """(key, value, step): history by epoch, profiles by layer index, scalars at step 0."""
+    """(key, value, step): history by epoch, profiles by layer index, scalars at step 0.
+
+    Of a trial measured at several epochs the scalars of each too, its number being the step,
+    for steps are whole and epochs may not be.
+    """
     metrics = [
         (f"history/{name}", value, int(record["epoch"]))
         for record in result.history
@@ -237,6 +241,12 @@ def _trial_metrics(result: TrialResult) -> list[tuple[str, float, int]]:
     metrics += _profile_metrics(result.rows)
     for name, scalar in scalars(result.rows).items():
         metrics.append((name, scalar.value, 0))
+    if result.earlier:
+        by_epoch = {**result.earlier, result.trial.epoch: result.rows}
+        for step, (epoch, rows) in enumerate(by_epoch.items()):
+            metrics.append((f"{BY_EPOCH}epoch", epoch, step))
+            for name, scalar in scalars(rows).items():
+                metrics.append((BY_EPOCH + name, scalar.value, step))
     return metrics
 
 
@@ -259,5 +269,6 @@ def _describe(work: Work) -> str:
         "per layer, step = layer index; `relative_depth` has the same steps, so it can be the "
         "x-axis of a chart. `id_last_hidden/...`, `id_peak/...` and `test_accuracy` are one "
         "number per trial. `id/twonn/class/NAME` is measured on one class, `id/twonn/classes` is "
-        "the mean over them. Regressions are runs of their own."
+        "the mean over them. `by_epoch/...` has the same of networks measured at several epochs, "
+        "a step each, and `by_epoch/epoch` says which. Regressions are runs of their own."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ def begin_network(trial: Trial, data: ImageData) -> ImageNetwork:
     One that is trained on gets a head for the classes of the data.
     """
     config = trial.config
-    keep_head = not config.training.epochs
-    return build_network(config.model, data, config.training.seed, keep_head=keep_head)
+    training = config.training
+    network = build_network(config.model, data, training.seed, keep_head=not training.epochs)
+    network.preprocessing = replace(
+        network.preprocessing, luminance_gradient=training.luminance_gradient
+    )
+    return network
 
 
 def write_checkpoint(
@@ -42,9 +47,11 @@ def write_checkpoint(
     network: ImageNetwork,
     history: Sequence[Record],
 ) -> None:
-    """Seal the trial's checkpoint. Of weights that others published only the digest is kept."""
+    """Seal the trial's checkpoint, unless it is; of published weights only the digest is kept."""
     from safetensors.torch import save_model
 
+    if is_sealed(paths.checkpoint(trial.epoch)):
+        return
     facts: dict[str, Any] = {
         "trial": trial.key,
         "role": trial.role,
@@ -62,8 +69,8 @@ def write_checkpoint(
 
 
 def is_trained(trial: Trial, paths: TrialPaths) -> bool:
-    """Whether the trial's final checkpoint is sealed."""
-    return is_sealed(paths.checkpoint(trial.epoch))
+    """Whether every checkpoint of the trial is sealed."""
+    return all(is_sealed(paths.checkpoint(each.epoch)) for each in trial.checkpoints)
 
 
 def changed_origin(trial: Trial, paths: TrialPaths) -> str:

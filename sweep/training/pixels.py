@@ -11,12 +11,12 @@ import torch
 from sweep.data.partitions import Split
 from sweep.models.preprocessing import Preprocessing
 
-# Of uint8 pixels: beyond this each batch is read, and decoded, anew.
+# Of pixels: beyond this each batch is read, and decoded, anew.
 KEPT_BYTES = 2 << 30
 
 
 class Pixels:
-    """Indexed by (R,) rows of the split, gives (R, C, H, W) uint8 on the device."""
+    """Indexed by (R,) rows of the split, gives (R, C, H, W) pixels on the device."""
 
     def __init__(self, split: Split, preprocessing: Preprocessing, device: str) -> None:
         self._split = split
@@ -24,7 +24,7 @@ class Pixels:
         self._device = device
         self._kept: torch.Tensor | None = None
         one = self._load(np.arange(1))
-        if one.numel() * len(split) <= KEPT_BYTES:
+        if one.nbytes * len(split) <= KEPT_BYTES:
             # A copy: memory maps are read-only, which torch warns about.
             self._kept = self._load(np.arange(len(split))).clone().to(device)
 
@@ -37,4 +37,4 @@ class Pixels:
         return self._load(rows.numpy()).to(self._device)
 
     def _load(self, rows: np.typing.NDArray[np.int64]) -> torch.Tensor:
-        return self._preprocessing.pixels(self._split.stored(rows))
+        return self._preprocessing.pixels_of(self._split, rows)

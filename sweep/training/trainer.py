@@ -17,11 +17,14 @@ from sweep.errors import TrialFailure
 from sweep.models.catalog import ImageNetwork
 from sweep.paths import TrialPaths
 from sweep.space import Trial
-from sweep.training.checkpoints import Record, begin_network, write_checkpoint
+from sweep.training.augmentation import augment
+from sweep.training.checkpoints import Record, begin_network, is_trained, write_checkpoint
 from sweep.training.labels import corrupt_labels
 from sweep.training.pixels import Pixels
+from sweep.training.subset import choose_subset
 
 EVALUATION_BATCH = 512
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
 def train_trial(
@@ -31,7 +34,7 @@ def train_trial(
     on_epoch: Callable[[Record], None] | None = None,
     device: str = "cpu",
 ) -> list[Record]:
-    """Train the trial's network and seal its checkpoint; returns the history by epoch.
+    """Train the trial's network and seal its checkpoints; returns the history by epoch.
 
     device: where torch trains; the initialization and the order of batches are drawn on
     the CPU, so they don't depend on it.
@@ -40,10 +43,20 @@ def train_trial(
     matter. Raises TrialFailure if the loss stops being finite.
     """
     config = trial.config.training
+    history: list[Record] = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = begin_network(trial, data)
-        history = _train(network, config, data, on_epoch, device) if config.epochs else []
+
+        def seal_at(epoch: float) -> None:
+            checkpoint = trial.at(epoch)
+            if not is_trained(checkpoint, paths):
+                write_checkpoint(checkpoint, data, paths, network, history)
+                network.to(device)
+
+        if config.epochs:
+            set_dropout(network.network, config.dropout)
+            _train(network, trial, data, history, seal_at, on_epoch, device)
     write_checkpoint(trial, data, paths, network, history)
     paths.failure.unlink(missing_ok=True)
     return history
@@ -51,40 +64,55 @@ def train_trial(
 
 def _train(
     network: ImageNetwork,
-    config: TrainingConfig,
+    trial: Trial,
     data: ImageData,
+    history: list[Record],
+    seal_at: Callable[[float], None],
     on_epoch: Callable[[Record], None] | None,
     device: str,
-) -> list[Record]:
+) -> None:
+    """Train, adding to the history; `seal_at` is called at each epoch measured before the last."""
+    config = trial.config.training
     network.to(device)
     train, test = data.split("train"), data.split("test")
     labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
+    chosen = torch.from_numpy(choose_subset(train.labels, config.num_images, config.seed))
     images, targets = Pixels(train, network.preprocessing, device), torch.from_numpy(labels)
     test_images = Pixels(test, network.preprocessing, device)
     test_targets = torch.from_numpy(test.labels.copy())
-    steps_per_epoch = len(_batches(torch.arange(len(images)), config.batch_size))
+    steps_per_epoch = len(_batches(chosen, config.batch_size))
     optimizer = _optimizer(network, config)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, T_max=config.epochs * steps_per_epoch
-    )
+    schedule = _schedule(optimizer, config, config.epochs * steps_per_epoch)
+    sealed_after = {epoch: round(epoch * steps_per_epoch) for epoch in trial.earlier}
     order = torch.Generator().manual_seed(config.seed)
-    history: list[Record] = []
+    changes = torch.Generator().manual_seed(config.seed)  # leaves the order of batches alone
+    step = 0
+
+    def seal_due() -> None:
+        for epoch, after in sealed_after.items():
+            if after == step:
+                seal_at(epoch)
+
+    seal_due()
     for epoch in range(1, config.epochs + 1):
         network.train()
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
         learning_rate = schedule.get_last_lr()[0]
-        shuffled = torch.randperm(len(images), generator=order)
+        shuffled = chosen[torch.randperm(len(chosen), generator=order)]
         for batch in _batches(shuffled, config.batch_size):
             target = targets[batch].to(device)
-            logits = network(images[batch])
+            logits = network(augment(images[batch], config.augmentation, changes))
             loss = nn.functional.cross_entropy(logits, target)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
+            step += 1
             loss_sum += loss.detach() * len(batch)
             correct += (logits.detach().argmax(dim=1) == target).sum()
+            if step % steps_per_epoch:
+                seal_due()
         test_loss, test_accuracy = evaluate(
             network,
             (
@@ -95,8 +123,8 @@ def _train(
         record = {
             "epoch": float(epoch),
             "learning_rate": float(learning_rate),
-            "train_loss": float(loss_sum) / len(images),
-            "train_accuracy": int(correct) / len(images),
+            "train_loss": float(loss_sum) / len(chosen),
+            "train_accuracy": int(correct) / len(chosen),
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
         }
@@ -108,7 +136,7 @@ def _train(
         history.append(record)
         if on_epoch is not None:
             on_epoch(record)
-    return history
+        seal_due()  # at the end of an epoch its record is part of the history
 
 
 def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
@@ -134,15 +162,39 @@ def evaluate(
     return loss_sum / count, correct / count
 
 
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            network.parameters(),
-            lr=config.learning_rate,
-            momentum=0.9,
-            nesterov=True,
-            weight_decay=config.weight_decay,
+def set_dropout(network: nn.Module, probability: float | None) -> None:
+    """Set the probability of every dropout layer; None leaves them. Raises TrialFailure if none."""
+    if probability is None:
+        return
+    layers = [module for module in network.modules() if isinstance(module, DROPOUT)]
+    if probability and not layers:
+        raise TrialFailure(
+            f"training.dropout: {probability:g} asked, but the network has no dropout layer: "
+            "leave it out, or 0"
         )
-    return torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    for layer in layers:
+        layer.p = probability
+
+
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    rate, decay = config.learning_rate, config.weight_decay
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+        case "adam":
+            return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay)
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=rate,
+        momentum=config.momentum,
+        nesterov=config.optimizer == "nesterov",
+        weight_decay=decay,
     )
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, config: TrainingConfig, num_steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if config.schedule == "constant":
+        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)

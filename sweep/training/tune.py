@@ -40,7 +40,9 @@ def tune_trials(work: Work, trials: Sequence[Trial], observer: Observer) -> None
     by_key = {trial.key: trial for trial in trials}
     resources = work.config.resources
     request = {"cpu": float(resources.cpus), "gpu": float(resources.gpus)}
-    payload = {trial.key: (trial.role, trial.config.model_dump()) for trial in trials}
+    payload = {
+        trial.key: (trial.role, trial.config.model_dump(), trial.earlier) for trial in trials
+    }
     tuner = tune.Tuner(
         tune.with_resources(partial(_train, work=work, payload=payload), request),
         param_space={"trial": tune.grid_search(list(by_key))},
@@ -60,12 +62,12 @@ def tune_trials(work: Work, trials: Sequence[Trial], observer: Observer) -> None
     tuner.fit()
 
 
-def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any]]) -> None:
+def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any, Any]]) -> None:
     """The trainable: runs in a Tune worker, which other trials may have used before."""
     torch.set_num_threads(work.config.resources.cpus)
     key = config["trial"]
-    role, settings = payload[key]
-    trial = Trial(key, role, TrialConfig.model_validate(settings))
+    role, settings, earlier = payload[key]
+    trial = Trial(key, role, TrialConfig.model_validate(settings), earlier)
     paths = work.paths(trial)
     reported = time.monotonic()
 

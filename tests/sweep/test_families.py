@@ -60,7 +60,9 @@ class TestFamily:
             network = build_network(ModelConfig(name=name, **settings), data((1, 8, 8)), 0)
             return sum(parameter.numel() for parameter in network.parameters())
 
-        assert size(width=16, depth=1) < size(width=16, depth=2) < size(width=32, depth=2)
+        assert size(width=16) < size(width=32)
+        if "depth" in FAMILIES[name].usual:
+            assert size(depth=1) < size(depth=2)
 
     def test_batch_norm_where_it_has_the_setting(self, name):
         for batch_norm in (True, False):

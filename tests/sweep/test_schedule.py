@@ -7,7 +7,14 @@ import pytest
 from sweep.measuring.schedule import Schedule
 from sweep.measuring.units import Unit
 
-A, B = SimpleNamespace(key="a"), SimpleNamespace(key="b")
+
+def trial(key):
+    made = SimpleNamespace(key=key)
+    made.checkpoints = [made]
+    return made
+
+
+A, B = trial("a"), trial("b")
 
 
 def phases(trial):
@@ -57,3 +64,15 @@ def test_a_failed_checkpoint_starts_nothing_more_and_is_told_once(schedule):
     assert schedule.give_up(A)
     assert not schedule.done(two)
     assert schedule.next("a") is None
+
+
+def test_all_checkpoints_of_a_trial_are_one_job(schedule):
+    epochs = [SimpleNamespace(key="c", epoch=epoch) for epoch in (0, 1)]
+    both = SimpleNamespace(key="c", checkpoints=epochs)
+    alone = Schedule()
+    alone.add(both)
+    first, second = alone.next(None), alone.next(None)
+    assert [first.trial.epoch, second.trial.epoch] == [0, 1]
+    assert not alone.done(second)
+    assert alone.done(first)
+    assert alone.is_empty
