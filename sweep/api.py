@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sweep.pipeline import SweepResult
     from sweep.profiling import Profile
     from sweep.progress import Progress
+    from sweep.unlabelled import SweepPrediction
 
 
 def run(
@@ -116,3 +117,44 @@ def profile(
     with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
         kept = open_storage(storage or folder, create=True)
         return profile_network(config, kept, progress or SilentProgress())
+
+
+def predict(
+    sweep: str,
+    *,
+    storage: str | Path = DEFAULT_STORAGE,
+    where: Sequence[str] = (),
+    features: Sequence[str] | None = None,
+    group_by: str | None = None,
+    checkpoint: str | Path | None = None,
+    model: str | None = None,
+    image_size: int | None = None,
+    overrides: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> SweepPrediction:
+    """Predict test accuracy from unlabelled images, and say how wrong that is across families.
+
+    sweep: the name of one that was run. where: such as "training.label_noise=0".
+    features: label-free scalars of a trial; None takes the main dimension's profile.
+    group_by: the key whose values are held out one by one; None is the network's family.
+    checkpoint, model, image_size, overrides: a network to predict, measured on the sweep's
+        images; a trial's checkpoint knows its model. overrides: such as "model.width=16".
+
+    Raises UserError, with one clear line, if there is too little to fit or to measure.
+    """
+    from sweep.progress import SilentProgress
+    from sweep.unlabelled import GivenNetwork, predict_sweep
+
+    given = None
+    if checkpoint is not None or model is not None or image_size is not None or overrides:
+        weights = None if checkpoint is None else str(checkpoint)
+        given = GivenNetwork(model, weights, image_size, tuple(overrides))
+    return predict_sweep(
+        open_storage(storage, create=False),
+        sweep,
+        progress or SilentProgress(),
+        given=given,
+        where=where,
+        features=features,
+        group_by=group_by,
+    )

@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from sweep.commands import catalog, data, networks, points, sweeps
+from sweep.commands import catalog, data, networks, points, prediction, sweeps
 from sweep.commands.options import INTERRUPTED
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     sweeps.measure,
     sweeps.check,
     sweeps.regress,
+    prediction.predict,
     sweeps.report,
     sweeps.track,
     sweeps.ui,

@@ -1,0 +1,362 @@
+"""Accuracy predicted from unlabelled images: a sweep's networks, or one that is given.
+
+What is fitted comes from sealed rows. A network that is given is measured on the sweep's
+images by the sweep's settings, since an ID depends on both, and no label is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import ValidationError
+
+from sweep.config import AnalysesConfig, ModelConfig, TrainingConfig, TrialConfig
+from sweep.errors import UserError
+from sweep.measuring import make_analyses
+from sweep.models.names import source_of
+from sweep.paths import Storage
+from sweep.prediction import (
+    Comparison,
+    Feature,
+    Networks,
+    NewNetwork,
+    PredictorSet,
+    compare,
+    predict_new,
+)
+from sweep.profiling import profile_network
+from sweep.progress import Progress
+from sweep.regression import FAMILY, SEED
+from sweep.results import (
+    SUMMARIES,
+    SweepResults,
+    load_results,
+    scalar_name,
+    scalars,
+    trial_parameters,
+    trials_table,
+)
+from sweep.sealing import MANIFEST
+from sweep.space import Trial
+
+RESPONSE = "test_accuracy"
+DEFAULT_GROUP = "family"
+WEIGHTS = "weights.safetensors"
+# What else one might predict from; a sweep that doesn't measure one goes without.
+BASELINES = (
+    PredictorSet("training accuracy", (Feature("train_accuracy", "logit"),), needs_labels=True),
+    PredictorSet("parameter count", (Feature("num_parameters", "log"),)),
+    PredictorSet("PC-ID", (Feature("pc_id_last_hidden", "log"),)),
+)
+
+
+@dataclass(frozen=True)
+class GivenNetwork:
+    """A network to predict. model: may be None where the checkpoint is a trial's.
+
+    checkpoint: a trial's checkpoint, a weights file, or the name of published weights.
+    settings: such as "model.width=16", over what a trial's checkpoint says of itself.
+    """
+
+    model: str | None = None
+    checkpoint: str | None = None
+    image_size: int | None = None
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SweepPrediction:
+    """How well a sweep's networks are predicted across families, and one that was given.
+
+    accuracy: of the given one where it is a trial of the sweep; nothing was fitted on it.
+    images: those that profiles are measured on, in words.
+    """
+
+    sweep: str
+    comparison: Comparison
+    network: NewNetwork | None
+    accuracy: float | None
+    images: str
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def predict_sweep(
+    storage: Storage,
+    name: str,
+    progress: Progress,
+    *,
+    given: GivenNetwork | None = None,
+    where: Sequence[str] = (),
+    features: Sequence[str] | None = None,
+    group_by: str | None = None,
+) -> SweepPrediction:
+    """Fit on the sweep's trained networks, compare with baselines, predict the given one.
+
+    where: such as "training.label_noise=0": only networks of which that holds. features:
+        scalars that need no label; None takes last hidden, peak and depth of the peak of
+        the first quantity measured per layer, fixed before any result was seen.
+    group_by: the key whose values are held out one by one; None takes the family, which
+        for a library's networks is what their names begin with (resnet18, resnet50).
+
+    Raises UserError, in one line, for what can't be fitted, named, or measured.
+    """
+    results = load_results(storage, name)
+    config = results.work.config
+    if config.analyses.accuracy_images == 0:
+        raise UserError(
+            f"sweep {name!r} measures no accuracy (analyses.accuracy_images is 0), so there is "
+            "nothing to fit on: set it and run `idsweep measure`"
+        )
+    predictors = _predictors(config.analyses, features)
+    table = _networks_table(results, where, group_by)
+    half_image = 0.5 / _num_images(results)
+    networks = Networks(table, predictors, half_image, group_by or DEFAULT_GROUP)
+    comparison = compare(networks, [s for s in BASELINES if s.features != predictors.features])
+    network = accuracy = None
+    if given is not None:
+        network, accuracy = _predict_given(results, networks, given, progress)
+    return SweepPrediction(name, comparison, network, accuracy, _images(results))
+
+
+def label_free_features(analyses: AnalysesConfig) -> dict[str, Feature]:
+    """The scalars that measuring without labels gives, by name, with their scale.
+
+    Counts and dimensions enter by their logarithm, depths as they are.
+    """
+    made = make_analyses(_label_free(analyses))
+    counts = [quantity for analysis in made for quantity in analysis.network_quantities]
+    layered = [quantity for analysis in made for quantity in analysis.layer_quantities]
+    names = {name: Feature(name, "log") for name in counts}
+    for quantity in layered:
+        for summary in SUMMARIES:
+            name = scalar_name(quantity, summary)
+            names[name] = Feature(name, "linear" if summary == "peak_depth" else "log")
+    return names
+
+
+def measure_given(
+    results: SweepResults, model: ModelConfig, training: TrainingConfig, progress: Progress
+) -> tuple[Trial, dict[str, float]]:
+    """A network's scalars, measured as the sweep's were and without accuracy, in this process.
+
+    training: of no epochs; what in it says how images are shown holds here too.
+
+    Rows are sealed in the sweep's storage, so asking again is free. Raises UserError.
+    """
+    import torch
+
+    config = results.work.config
+    measure = {"untrained": False, "class_samples": 0}
+    if config.measure.gpus_per_actor and not torch.cuda.is_available():
+        measure["gpus_per_actor"] = 0
+    alone = config.model_copy(
+        update={
+            "name": "profile",
+            "space": [{}],
+            "model": model,
+            "training": training,
+            "measure": config.measure.model_copy(update=measure),
+            "analyses": _label_free(config.analyses),
+        }
+    )
+    found = profile_network(alone, results.work.storage, progress)
+    return found.trial, {name: scalar.value for name, scalar in scalars(found.rows).items()}
+
+
+def family_of(model: str) -> str:
+    """The family of a model's name: of a library's, the letters that it begins with.
+
+    >>> family_of("torchvision/resnet50"), family_of("hf/microsoft/resnet-18"), family_of("cnn")
+    ('resnet', 'resnet', 'cnn')
+    """
+    if source_of(model) in ("family", "own"):
+        return model
+    last = model.rpartition("/")[2].lower()
+    return re.match(r"[a-z]*", last)[0] or last  # type: ignore[index]
+
+
+def _label_free(analyses: AnalysesConfig) -> AnalysesConfig:
+    return analyses.model_copy(update={"accuracy_images": 0})
+
+
+def _predict_given(
+    results: SweepResults, networks: Networks, given: GivenNetwork, progress: Progress
+) -> tuple[NewNetwork, float | None]:
+    """The given network predicted, and its accuracy where it is a trial of the sweep."""
+    model, sealed = _model_of(given)
+    own = next((r for r in results.results if r.trial.key == sealed.get("trial")), None)
+    rows = networks.table[networks.table["trial"] == sealed.get("trial")]
+    if len(rows):  # its own accuracy must not be among those that it is predicted from
+        networks = networks.without_configuration(str(rows["configuration"].iloc[0]))
+    training = results.work.config.training.model_dump()
+    training |= sealed.get("config", {}).get("training", {}) | {"epochs": 0}
+    trial, values = measure_given(results, model, TrainingConfig(**training), progress)
+    found = predict_new(networks, (own.trial if own else trial).name, values)
+    if own is None:
+        return found, None
+    is_last = sealed.get("epoch") == own.trial.epoch
+    if own.trial.role == "untrained" or not is_last:
+        warning = "its training is not done, and that of all that was fitted is"
+        found = replace(found, warnings=(*found.warnings, warning))
+    accuracy = scalars(own.rows).get(RESPONSE)
+    return found, accuracy.value if accuracy and is_last else None
+
+
+def _predictors(analyses: AnalysesConfig, names: Sequence[str] | None) -> PredictorSet:
+    """The features that are given, or the profile of the first quantity of layers."""
+    known = label_free_features(analyses)
+    if names is None:
+        made = make_analyses(_label_free(analyses))
+        first = next((name for analysis in made for name in analysis.layer_quantities), None)
+        if first is None:
+            raise UserError(
+                "this sweep measures no layer: add analyses.intrinsic and run `idsweep measure`, "
+                f"or name features with --feature; there are: {', '.join(known)}"
+            )
+        profile = [scalar_name(first, summary) for summary in SUMMARIES]
+        return PredictorSet(f"{first} profile", tuple(known[name] for name in profile))
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(
+                f"--feature: this sweep measures no {name!r} without labels; {hint}"
+                f"allowed: {', '.join(known)}"
+            )
+    return PredictorSet("as given", tuple(known[name] for name in dict.fromkeys(names)))
+
+
+def _networks_table(
+    results: SweepResults, where: Sequence[str], group_by: str | None
+) -> pd.DataFrame:
+    """The trained networks that are asked for, with accuracy, family and configuration."""
+    trained = [result for result in results.results if result.trial.role == "trained"]
+    if not trained:
+        raise UserError(
+            f"sweep {results.work.config.name!r} has no trained trial yet: run it first"
+        )
+    table = trials_table(trained)
+    parameters = {result.trial.key: trial_parameters(result.trial) for result in trained}
+    keys = list(next(iter(parameters.values())))
+    for condition in where:
+        key, equals, text = condition.partition("=")
+        if not equals:
+            raise UserError(f"--where {condition}: must be KEY=VALUE")
+        _check_key("--where", key, keys)
+        wanted = _parsed(f"--where {condition}", text)
+        holds = [parameters[trial][key] == wanted for trial in table["trial"]]
+        if not any(holds):
+            seen = sorted({str(values[key]) for values in parameters.values()})
+            raise UserError(
+                f"--where {condition}: no network is left; {key} is {', '.join(seen[:12])}"
+            )
+        table = table[holds]
+    if group_by is not None:
+        _check_key("--group-by", group_by, keys)
+    chosen = [parameters[trial] for trial in table["trial"]]
+    return table.assign(
+        accuracy=table[RESPONSE] if RESPONSE in table else float("nan"),
+        family=[
+            family_of(str(values[FAMILY])) if group_by is None else str(values[group_by])
+            for values in chosen
+        ],
+        configuration=[
+            json.dumps({key: value for key, value in values.items() if key != SEED}, default=str)
+            for values in chosen
+        ],
+    )
+
+
+def _check_key(option: str, key: str, keys: Sequence[str]) -> None:
+    if key not in keys:
+        close = difflib.get_close_matches(key, keys, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UserError(f"{option}: no setting {key!r}; {hint}allowed: {', '.join(keys)}")
+
+
+def _num_images(results: SweepResults) -> int:
+    """How many images the accuracy is counted on."""
+    counts = [
+        row.num_samples
+        for result in results.results
+        for row in result.rows
+        if row.quantity == RESPONSE and row.num_samples
+    ]
+    return max(counts, default=1)
+
+
+def _images(results: SweepResults) -> str:
+    """The images that profiles are measured on, and whether choosing them took labels."""
+    measure, data = results.work.config.measure, results.work.data
+    count = min(measure.num_samples, data.counts[measure.split])
+    chosen = "chosen by label" if measure.choose == "balanced" else measure.choose
+    return f"{count} images of {data.name} ({measure.split}, {chosen})"
+
+
+def _model_of(given: GivenNetwork) -> tuple[ModelConfig, dict[str, Any]]:
+    """The network's section `model`, and the manifest of its checkpoint if it is a trial's."""
+    from sweep.models.survey import named_model
+
+    path = Path(given.checkpoint or "").expanduser()
+    if given.checkpoint is not None and path.is_dir():
+        path = path / WEIGHTS
+    sealed = _manifest_beside(path) if path.is_file() else {}
+    settings: dict[str, Any] = {
+        key: value
+        for key, value in sealed.get("config", {}).get("model", {}).items()
+        if value is not None
+    }
+    if given.model is not None and given.model != settings.get("name"):
+        settings, sealed = {"name": given.model}, {}
+    if "name" not in settings:
+        if given.checkpoint is None:
+            raise UserError("which network? Name it with --checkpoint, and with --model if need be")
+        there = "is no checkpoint of a trial" if path.exists() else "is not there"
+        raise UserError(
+            f"{given.checkpoint} {there}: name a checkpoint, or weights and their --model"
+        )
+    if given.checkpoint is None:
+        raise UserError(
+            f"{given.model} needs weights, since the fit is of trained networks: say --checkpoint "
+            "FILE, or a name such as IMAGENET1K_V1"
+        )
+    settings["weights"] = str(path) if path.exists() else given.checkpoint
+    if given.image_size is not None:
+        settings["image_size"] = given.image_size
+    for text in given.settings:
+        key, _, value = text.partition("=")
+        if not key.startswith("model."):
+            raise UserError(
+                f"--set {text}: only model.* can be set, such as model.width=16; the rest is the "
+                "sweep's, or the numbers could not be compared"
+            )
+        settings[key.removeprefix("model.")] = _parsed(f"--set {text}", value)
+    return named_model(settings.pop("name"), **settings), sealed
+
+
+def _manifest_beside(weights: Path) -> dict[str, Any]:
+    """The manifest of the checkpoint that a weights file lies in; {} for another's file."""
+    try:
+        found = json.loads((weights.parent / MANIFEST).read_text())
+        TrialConfig.model_validate(found["config"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return {}
+    return dict(found)
+
+
+def _parsed(option: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{option}: {text!r} is no value") from error
