@@ -50,6 +50,25 @@ class DataConfig(Section):
         "null: the files say it",
     )
     storage_options: StorageOptions = StorageOptions()
+    num_drawn: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="images to draw, those held out included (concepts); null: 4,000. More keep "
+        "those that were there",
+    )
+    image_size: int | None = Field(
+        default=None,
+        ge=32,
+        le=224,
+        description="side in pixels of the images to draw (concepts); null: 32",
+    )
+    free_factors: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many continuous factors vary from image to image (concepts): the "
+        "latent dimension. The others stay at their middle; null: all",
+    )
     test_fraction: float = Field(
         default=0.25,
         ge=0,
@@ -57,7 +76,7 @@ class DataConfig(Section):
         description="share of each class held out for testing, where the data set has no test "
         "split of its own; 0, for a profile alone: none",
     )
-    seed: Seed = Field(default=0, description="seed of the split and of `choose`")
+    seed: Seed = Field(default=0, description="seed of the split, of `choose` and of drawing")
     classes: list[str] | None = Field(
         default=None,
         min_length=1,
@@ -131,6 +150,33 @@ class DataConfig(Section):
                 )
             return path
         return os.path.abspath(os.path.expanduser(path))
+
+    @field_validator("num_drawn", "image_size", "free_factors")
+    @classmethod
+    def _goes_with_drawing(cls, number: int | None, info: ValidationInfo) -> int | None:
+        """Filled in for sets that are drawn, so that naming the usual changes nothing."""
+        name = info.data.get("name")
+        if name is None:  # unknown, and said so already
+            return number
+        if not DATASETS[name].drawn:
+            if number is not None:
+                drawn = " or ".join(known for known, data in DATASETS.items() if data.drawn)
+                raise PydanticCustomError(
+                    "not_drawn",
+                    "{name} isn't drawn: leave it out, or take {drawn}",
+                    {"name": name, "drawn": drawn},
+                )
+            return None
+        from sweep.data.concepts.factors import NUM_CONTINUOUS
+
+        usual = {"num_drawn": 4000, "image_size": 32, "free_factors": NUM_CONTINUOUS}
+        if number is None:
+            return usual[str(info.field_name)]
+        if info.field_name == "free_factors" and number > NUM_CONTINUOUS:
+            raise PydanticCustomError(
+                "too_many", "there are {most} continuous factors", {"most": NUM_CONTINUOUS}
+            )
+        return number
 
     @field_validator("image_shape")
     @classmethod

@@ -18,17 +18,26 @@ class DataSet:
     files: what `data.path` must hold and how to get it; "" if the set needs no path.
     opener: "module:function" below sweep.data, taking a DataConfig and giving a Source.
     remote: whether `data.path` may be s3://... or gs://...
+    drawn: whether `data.num_drawn`, `data.image_size` and `data.free_factors` say what to draw.
     """
 
     summary: str
     files: str
     opener: str
     remote: bool = False
+    drawn: bool = False
 
 
 DATASETS: dict[str, DataSet] = {
     "digits": DataSet(
         "1,797 handwritten digits, 8 x 8 grey, 10 classes (embedded)", "", "arrays:open_digits"
+    ),
+    "concepts": DataSet(
+        "drawn landscapes of known factors, 32 to 224 pixels, 9 classes, with masks of 71 "
+        "concepts; as many as you like",
+        "",
+        "concepts.source:open_concepts",
+        drawn=True,
     ),
     "mnist": DataSet(
         "70,000 handwritten digits, 28 x 28 grey, 10 classes",

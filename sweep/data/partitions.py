@@ -83,7 +83,8 @@ class ImageData:
     label, of all classes, also those without images here. counts: images by split.
     class_counts: the same by class. sizes: "least" and "most", each (H, W). mean, std: per
     channel of the training images scaled to [0, 1]. problems: what preparing found, as
-    sweep.data.problems names it.
+    sweep.data.problems names it. latent_dimension: how many continuous factors the images
+    were made from, where that is known.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,6 +104,7 @@ class ImageData:
         self.mean: list[float] = data["mean"]
         self.std: list[float] = data["std"]
         self.problems: dict[str, Any] = data["problems"]
+        self.latent_dimension: int | None = data.get("latent_dimension")
         self.file_bytes: dict[str, int] = {
             name: facts["bytes"] for name, facts in manifest["files"].items()
         }

@@ -91,8 +91,8 @@ def write_data_set(
     data: dict[str, Any] = {}
     with seal(folder, config=config.model_dump(), data=data) as temporary:
         tell = _Pace(note, seconds)
+        encoded = source.image_shape is not None and _too_large(source.image_shape)
         try:
-            encoded = False
             written, corrupt = _write(config, parts, temporary, tell, encoded)
         except NotOneSmallShapeError:
             encoded = True
@@ -135,6 +135,7 @@ def write_data_set(
             "mean": mean,
             "std": std,
             "problems": problems.to_json(),
+            "latent_dimension": source.latent_dimension,
         }
         data["digest"] = _digest(data, by_split, written, labels, keys)
 
@@ -202,13 +203,18 @@ def _write(
                 continue
             if not encoded:
                 written.shape = written.shape or image.shape
-                if image.shape != written.shape or max(image.shape[1:]) > MAX_TENSOR_SIDE:
+                if image.shape != written.shape or _too_large(image.shape):
                     raise NotOneSmallShapeError
             written.note(part, row, image)
             writer.add(part.first_id + row, label, image.content)
             tell.how_far(part.split, number, len(part.rows))
         writer.close()
     return written, corrupt
+
+
+def _too_large(shape: tuple[int, int, int]) -> bool:
+    """To be kept as pixels."""
+    return max(shape[1:]) > MAX_TENSOR_SIDE
 
 
 def _valid_rows(split: SourceSplit, num_classes: int, problems: Problems) -> NDArray[np.int64]:

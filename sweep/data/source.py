@@ -46,12 +46,16 @@ class Source:
     """A data set by the splits its makers gave it.
 
     class_names: by class index. splits: "train" and "test" where those are official, else
-    "all". ignored: files passed over, since they are no images.
+    "all". ignored: files passed over, since they are no images. image_shape: (C, H, W) of
+    every image, where that is known beforehand. latent_dimension: of the manifold that the
+    images lie on, where they are made from so many continuous factors.
     """
 
     class_names: list[str]
     splits: dict[str, SourceSplit]
     ignored: list[str] = field(default_factory=list)
+    image_shape: tuple[int, int, int] | None = None
+    latent_dimension: int | None = None
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ def print_data(data: ImageData, seconds: float | None, console: Console) -> None
     say(console, f"mean {_numbers(data.mean)}, deviation {_numbers(data.std)} of training pixels")
     for line in problem_lines(data):
         say(console, line)
+    if data.latent_dimension is not None:
+        say(console, f"latent dimension: {data.latent_dimension} continuous factors")
     say(console, f"digest: {data.digest}")
     if seconds is None:
         say(console, f"was there already: {data.folder} (delete it to prepare it anew)")
