@@ -11,7 +11,7 @@ twice would be its own nearest neighbor at distance 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -141,15 +141,23 @@ def subsamples(
 
 
 def blocks(
-    neighbors: Neighbors, estimator: Estimator, max_blocks: int = 20, seed: int = 0
+    neighbors: Neighbors,
+    estimator: Estimator,
+    max_blocks: int = 20,
+    seed: int = 0,
+    *,
+    numbers: Sequence[int] | None = None,
 ) -> tuple[BlockPoint, ...]:
     """Estimate on N/1, N/2, ... N/max_blocks points: how the estimate depends on scale.
+
+    numbers: the numbers of blocks, instead of all up to max_blocks.
 
     For each b the points, in one random order, are cut into b disjoint blocks of N // b
     (Ansuini et al., NeurIPS 2019, arXiv:1905.12784). An estimate that doesn't change with b
     doesn't depend on the scale; for high dimensions it falls with b, see TwoNN's bias.
 
-    Raises EstimationError unless max_blocks >= 1, and where a block has too few points.
+    Raises EstimationError unless each number of blocks is >= 1, and where a block has too
+    few points.
 
     >>> from estimators import TwoNN, nearest_neighbors
     >>> square = np.random.default_rng(0).uniform(size=(1000, 2))
@@ -157,11 +165,14 @@ def blocks(
     >>> [(point.num_blocks, point.num_points) for point in points]
     [(1, 1000), (2, 500), (3, 333), (4, 250)]
     """
-    if max_blocks < 1:
-        raise EstimationError(f"`max_blocks >= 1` must hold, but got max_blocks={max_blocks}")
+    if numbers is None:
+        numbers = range(1, max_blocks + 1)
+    if not numbers or min(numbers) < 1:
+        got = f"max_blocks={max_blocks}" if isinstance(numbers, range) else f"{list(numbers)}"
+        raise EstimationError(f"`max_blocks >= 1` must hold, but got {got}")
     order = np.random.default_rng(seed).permutation(neighbors.num_points)
     points = []
-    for num_blocks in range(1, max_blocks + 1):
+    for num_blocks in numbers:
         size = neighbors.num_points // num_blocks
         parts = [order[b * size : (b + 1) * size] for b in range(num_blocks)]
         found, num_redone = _estimate_each(neighbors, estimator, parts)

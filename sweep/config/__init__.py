@@ -4,7 +4,14 @@
 turns the search space into trials.
 """
 
-from sweep.config.analyses import AnalysesConfig, IntrinsicConfig, LinearConfig, SurrogateConfig
+from sweep.config.analyses import (
+    AnalysesConfig,
+    BlocksConfig,
+    IntrinsicConfig,
+    LinearConfig,
+    SubsamplesConfig,
+    SurrogateConfig,
+)
 from sweep.config.axes import (
     DOMAINS,
     Choice,
@@ -26,6 +33,7 @@ from sweep.config.training import TrainingConfig
 __all__ = [
     "DOMAINS",
     "AnalysesConfig",
+    "BlocksConfig",
     "Choice",
     "DataConfig",
     "Domain",
@@ -40,6 +48,7 @@ __all__ = [
     "ResourcesConfig",
     "SearchConfig",
     "Section",
+    "SubsamplesConfig",
     "SurrogateConfig",
     "SweepConfig",
     "TrainingConfig",

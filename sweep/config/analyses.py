@@ -53,6 +53,43 @@ class SurrogateConfig(Section):
     seed: Seed = Field(default=0, description="of the points drawn, with the layer's name")
 
 
+class SubsamplesConfig(Section):
+    """A control: the published error bar, std over subsamples, beside a jackknife's interval."""
+
+    estimators: list[EstimatorName] = Field(
+        default=["twonn_linear"], min_length=1, description="as published: the linear fit"
+    )
+    share: float = Field(
+        default=0.9, gt=0, lt=1, description="of the images that each subsample holds"
+    )
+    num_subsamples: int = Field(default=20, ge=2, le=1000, description="drawn of each sample")
+    samples: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="disjoint samples that the images are cut into, each with its subsamples; "
+        "the published bar is then the spread of their means",
+    )
+    groups: int = Field(
+        default=20, ge=2, le=1000, description="of images, each left out once, for the jackknife"
+    )
+    seed: Seed = Field(default=0, description="seed of those draws")
+
+
+class BlocksConfig(Section):
+    """A control: the dimension over disjoint blocks of fewer images."""
+
+    estimators: list[EstimatorName] = Field(
+        default=["twonn"], min_length=1, description="see `idsweep list estimators`"
+    )
+    numbers: list[Annotated[int, Field(ge=2, le=1000)]] = Field(
+        default=[2, 4, 8],
+        min_length=1,
+        description="how many blocks the images are cut into: 4 = a quarter of them in each",
+    )
+    seed: Seed = Field(default=0, description="seed of the cut")
+
+
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out."""
 
@@ -64,4 +101,6 @@ class AnalysesConfig(Section):
     )
     intrinsic: IntrinsicConfig | None = IntrinsicConfig()
     linear: LinearConfig | None = LinearConfig()
+    subsamples: SubsamplesConfig | None = None
+    blocks: BlocksConfig | None = None
     surrogate: SurrogateConfig | None = None

@@ -5,15 +5,19 @@ from typing import Any
 from sweep.config import AnalysesConfig
 from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.analysis import Analysis
+from sweep.measuring.blocks import BlocksAnalysis
 from sweep.measuring.intrinsic import IntrinsicAnalysis
 from sweep.measuring.linear import LinearAnalysis
 from sweep.measuring.network import NetworkAnalysis
+from sweep.measuring.subsamples import SubsamplesAnalysis
 from sweep.measuring.surrogate import SurrogateAnalysis
 
 # Names are those of the sections of `analyses` in a sweep file.
 ANALYSES: dict[str, Any] = {
     "intrinsic": IntrinsicAnalysis,
     "linear": LinearAnalysis,
+    "subsamples": SubsamplesAnalysis,
+    "blocks": BlocksAnalysis,
     "surrogate": SurrogateAnalysis,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -140,18 +140,23 @@ class LayerView:
         return self.points.num_points
 
     def neighbors(self, k: int) -> Neighbors:
-        """The exact k nearest neighbors, found once for all that ask.
+        """The exact k nearest neighbors, read off a longer table where there is one.
 
         Where there are fewer points the table is as wide as they allow. Raises
         EstimationError where there is none.
         """
         wanted = max(1, min(k, self.num_samples - 1))
-        if self.table is not None and self.table.num_neighbors == wanted:
-            return self.table
-        if wanted not in self._tables:
+        tables = [*([] if self.table is None else [self.table]), *self._tables.values()]
+        longer = [table for table in tables if table.num_neighbors >= wanted]
+        if not longer:
             device = None if self.device == "cpu" else self.device
-            self._tables[wanted] = nearest_neighbors(self.points, wanted, device=device)
-        return self._tables[wanted]
+            longer = [nearest_neighbors(self.points, wanted, device=device)]
+            self._tables[wanted] = longer[0]
+        table = min(longer, key=lambda table: table.num_neighbors)
+        if table.num_neighbors == wanted:
+            return table
+        first = [array[:, :wanted].copy() for array in (table.distances, table.indices)]
+        return replace(table, distances=first[0], indices=first[1])
 
     def spectrum(self) -> Spectrum:
         """The spectrum with and without centering, found once for all that ask.

@@ -151,12 +151,13 @@ class Session:
 
     @property
     def _layered(self) -> list[Analysis]:
-        """What measures layers, those that read no neighbors first.
+        """What measures layers: first what reads no neighbors, then what reads most of them.
 
-        Where points are few and wide, neighbors are then found from the spectrum's matrix.
+        Where points are few and wide, neighbors are then found from the spectrum's matrix;
+        and short tables are read off the longest.
         """
         layered = [analysis for analysis in self._missing if analysis.layer_quantities]
-        return sorted(layered, key=lambda analysis: analysis.num_neighbors > 0)
+        return sorted(layered, key=lambda a: (a.num_neighbors > 0, -a.num_neighbors))
 
     @cached_property
     def _activations(self) -> ActivationPaths:

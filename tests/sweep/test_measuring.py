@@ -40,7 +40,7 @@ CONFIG = SweepConfig.model_validate(
         "training": {"epochs": 1},
         "measure": {"num_samples": 200},
         # What is off by default keeps the contract too.
-        "analyses": {"surrogate": {}},
+        "analyses": {"surrogate": {}, "subsamples": {}, "blocks": {}},
     }
 )
 
@@ -156,6 +156,8 @@ def test_a_collapsed_layer_has_a_row_with_the_reason(case):
         "id/twonn", "id/twonn_linear", "pc_id", "participation_ratio",
         "participation_ratio_corrected", "effective_rank", "rankme", "alpha_req",
         "surrogate_id/twonn", "surrogate_id_ansuini2019/twonn",
+        "subsample_id/twonn_linear", "jackknife_id/twonn_linear",
+        "block_id_2/twonn", "block_id_4/twonn", "block_id_8/twonn",
     }  # fmt: skip
     for row in dead:
         assert math.isnan(row.value)
