@@ -122,6 +122,12 @@ def predict_sweep(
     table = _networks_table(results, where, group_by)
     half_image = 0.5 / _num_images(results)
     networks = Networks(table, predictors, half_image, group_by or DEFAULT_GROUP)
+    planned, done = (
+        sum(trial.role == "trained" for trial in trials)
+        for trials in (results.trials, [result.trial for result in results.results])
+    )
+    if done < planned:
+        networks.notes.append(f"{planned - done} of {planned} networks are not measured yet")
     comparison = compare(networks, [s for s in BASELINES if s.features != predictors.features])
     network = accuracy = None
     if given is not None:
@@ -217,7 +223,7 @@ def _predictors(analyses: AnalysesConfig, names: Sequence[str] | None) -> Predic
     """The features that are given, or the profile of the first quantity of layers."""
     known = label_free_features(analyses)
     if names is None:
-        made = make_analyses(_label_free(analyses))
+        made = [a for a in make_analyses(_label_free(analyses)) if not a.controls]
         first = next((name for analysis in made for name in analysis.layer_quantities), None)
         if first is None:
             raise UserError(

@@ -218,3 +218,11 @@ def test_too_few_families_and_no_such_sweep(finished, capsys):
     code, _, error = call(capsys, "predict", "tini", "--storage", where)
     assert code == 2
     assert "no sweep 'tini'" in error
+
+
+def test_a_sweep_that_is_not_done_says_so(ran, storage):
+    _, checkpoint = checkpoint_of(ran, storage, "separable", 4)
+    shutil.rmtree(checkpoint)
+    found = predict("families", storage=storage)
+    assert found.comparison.num_networks == 11
+    assert found.comparison.notes == ("1 of 12 networks are not measured yet",)
