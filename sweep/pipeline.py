@@ -10,7 +10,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.claims import check_claims
 from sweep.config import SweepConfig
+from sweep.data.partitions import ImageData
 from sweep.errors import UserError
 from sweep.execution import Cluster
 from sweep.lock import only_driver
@@ -78,6 +80,7 @@ def run_sweep(
     clock = Clock()
     config = sweep.config
     settle_regression(config)  # a misspelt predictor is told now, not after days of training
+    check_claims(config)
     cluster.check(config)
     claim_storage(storage)
     from sweep.data.partitions import NO_TEST_IMAGES, prepare_data
@@ -91,6 +94,7 @@ def run_sweep(
         for trial in trials:
             if problem := changed_origin(trial, work.paths(trial)):
                 raise UserError(problem)
+            _check_size(trial, data)
         write_plan(work, sweep.text, trials)
         remove_unfinished(work.sweep_paths.folder)
         remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
@@ -130,12 +134,23 @@ class Plan:
 def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     """What `run_sweep` would do, found out without writing anything."""
     settle_regression(config)
+    check_claims(config)
     trials, data = plan_trials(config, storage)
     if data is None:
         return Plan(trials, 0, 0, False)
     work = Work(config, storage, data)
     trained = sum(is_trained(trial, work.paths(trial)) for trial in trials if trial.epoch)
     return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
+
+
+def _check_size(trial: Trial, data: ImageData) -> None:
+    """Raise UserError if it would train on more images than there are."""
+    wanted, there = trial.config.training.num_images, data.counts["train"]
+    if wanted is not None and wanted > there:
+        raise UserError(
+            f"training.num_images: {wanted} asked, but {data.name} has {there} training images: "
+            "take at most so many"
+        )
 
 
 def _train_and_measure(

@@ -47,25 +47,26 @@ def main_quantity(results: Sequence[TrialResult]) -> str | None:
 
 def variant(trial: Trial) -> str:
     """How a trial's network was made, in words."""
-    if trial.role == "untrained":
-        return UNTRAINED
-    noise = trial.config.training.label_noise
-    return f"label noise {noise:g}" if noise else TRUE_LABELS
+    training = trial.config.training
+    words = [UNTRAINED] if trial.role == "untrained" else []
+    if training.label_noise:
+        words.append(f"label noise {training.label_noise:g}")
+    if training.luminance_gradient:
+        words.append(f"gradient {training.luminance_gradient:g}")
+    return ", ".join(words) or TRUE_LABELS
 
 
 def shown_variants(results: Sequence[TrialResult]) -> list[str]:
-    """True labels, the largest label noise, untrained: what a comparison puts side by side."""
-    noises = sorted(
-        {
-            result.trial.config.training.label_noise
-            for result in results
-            if result.trial.role == "trained"
-        }
-    )
-    largest = [f"label noise {noises[-1]:g}"] if noises and noises[-1] else []
-    clean = [TRUE_LABELS] if 0 in noises else []
-    untrained = [UNTRAINED] if any(r.trial.role == "untrained" for r in results) else []
-    return clean + largest + untrained
+    """What a comparison puts side by side.
+
+    True labels, the largest label noise, the largest luminance gradient, untrained.
+    """
+    there = {variant(result.trial) for result in results}
+    trained = [r.trial.config.training for r in results if r.trial.role == "trained"]
+    noise = max((training.label_noise for training in trained), default=0)
+    gradient = max((training.luminance_gradient for training in trained), default=0)
+    shown = [TRUE_LABELS, f"label noise {noise:g}", f"gradient {gradient:g}", UNTRAINED]
+    return [name for name in shown if name in there]
 
 
 def summarize_families(results: Sequence[TrialResult]) -> list[GroupSummary]:

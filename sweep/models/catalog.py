@@ -50,15 +50,19 @@ class ImageNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, num_outputs: int) -> None:
         super().__init__()
-        self.input = Normalize(preprocessing.mean, preprocessing.std)
         self.network = network
-        self.preprocessing = preprocessing
+        self.prepare_with(preprocessing)
         self.num_outputs = num_outputs
         self.memory_format = torch.contiguous_format
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         images = images.contiguous(memory_format=self.memory_format)
         return logits_of(self.network(self.input(images)))
+
+    def prepare_with(self, preprocessing: Preprocessing) -> None:
+        """Take images prepared so from now on."""
+        self.input = Normalize(preprocessing.mean, preprocessing.std)
+        self.preprocessing = preprocessing
 
     def set_memory_format(self, memory_format: torch.memory_format) -> None:
         """Lay what convolves images and, from now on, images in memory so: no number changes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +74,15 @@ class Preprocessing:
                 return self._with_channels(_tensor(stored))
             return self._resized(stored, _from_array, stored.shape[1])
         return self._resized(stored, self._decoded, self.channels)
+
+    def with_luminance(self, strength: float) -> Preprocessing:
+        """With an offset for each image, and the mean and deviation that pixels then have."""
+        if not strength:
+            return self
+        mean = tuple((mean + strength / 2) / (1 + strength) for mean in self.mean)
+        # The deviations of offset and pixels add up in squares: one is uniform, and independent.
+        std = tuple((std**2 + strength**2 / 12) ** 0.5 / (1 + strength) for std in self.std)
+        return replace(self, mean=mean, std=std, luminance_gradient=strength)
 
     def to_json(self) -> dict[str, Any]:
         """For settings and keys."""

@@ -11,15 +11,14 @@ import pandas as pd
 from sweep.regression import FAMILY, SEED
 from sweep.report.picture import COLORS
 from sweep.report.profiles import mean_profile
+from sweep.report.variants import variant_color
 from sweep.results import TrialResult
 from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
 
 DASHES = {TRUE_LABELS: "solid", UNTRAINED: "dot"}
-VARIANT_COLORS = {TRUE_LABELS: COLORS[0], UNTRAINED: COLORS[6]}
-OTHER_COLOR = COLORS[1]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 
-NOISE = "training.label_noise"
+NOISE, GRADIENT = "training.label_noise", "training.luminance_gradient"
 
 Figure = dict[str, Any]
 
@@ -36,13 +35,13 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
         profile = mean_profile(members, quantity)
         if profile is None:
             continue
-        color = VARIANT_COLORS.get(name, OTHER_COLOR)
+        color = variant_color(name)
         depth = profile.depth
         band = np.concatenate([profile.high, profile.low[::-1]])
         traces.append(
             {
-                "x": _short(np.concatenate([depth, depth[::-1]])),
-                "y": _short(band),
+                "x": short(np.concatenate([depth, depth[::-1]])),
+                "y": short(band),
                 "fill": "toself",
                 "fillcolor": color,
                 "opacity": 0.15,
@@ -55,8 +54,8 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
         )
         traces.append(
             {
-                "x": _short(depth),
-                "y": _short(profile.mean),
+                "x": short(depth),
+                "y": short(profile.mean),
                 "customdata": np.stack([profile.low, profile.high], axis=1).round(3).tolist(),
                 "hovertemplate": (
                     "depth %{x:.2f}: mean %{y:.2f}"
@@ -68,7 +67,7 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
                 "legendgroup": name,
             }
         )
-    layout = _layout("relative depth", quantity)
+    layout = layout_of("relative depth", quantity)
     layout["yaxis"]["rangemode"] = "tozero"
     layout["title"] = {"text": family, "x": 0.02, "font": {"size": 15}}
     return {"data": traces, "layout": layout}
@@ -77,7 +76,7 @@ def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -
 def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure:
     """Each trained trial as a point, with the straight-line fit over all.
 
-    Color and symbol by family; open symbols were trained with label noise.
+    Color and symbol by family; open symbols had label noise or a luminance gradient.
     """
     part = table[table["role"] == "trained"].dropna(subset=[predictor, response])
     traces: list[Any] = []
@@ -93,8 +92,8 @@ def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure
                 "marker": {
                     "color": COLORS[number % len(COLORS)],
                     "symbol": [
-                        SYMBOLS[number % len(SYMBOLS)] + ("-open" if noise else "")
-                        for noise in members[NOISE]
+                        SYMBOLS[number % len(SYMBOLS)] + ("-open" if changed else "")
+                        for changed in (members[NOISE] > 0) | (members[GRADIENT] > 0)
                     ],
                     "size": 9,
                     "line": {"width": 1.5, "color": COLORS[number % len(COLORS)]},
@@ -103,7 +102,7 @@ def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure
             }
         )
     traces += _fit(part[predictor].to_numpy(float), part[response].to_numpy(float))
-    return {"data": traces, "layout": _layout(predictor, response)}
+    return {"data": traces, "layout": layout_of(predictor, response)}
 
 
 def axis_figure(
@@ -147,7 +146,7 @@ def axis_figure(
                 },
             }
         )
-    return {"data": traces, "layout": _layout(predictor, response)}
+    return {"data": traces, "layout": layout_of(predictor, response)}
 
 
 def _hover(row: pd.Series) -> str:
@@ -178,7 +177,8 @@ def _fit(x: Any, y: Any) -> list[Any]:
     ]
 
 
-def _layout(x: str, y: str) -> dict[str, Any]:
+def layout_of(x: str, y: str) -> dict[str, Any]:
+    """What all figures of the page have in common, with the titles of their axes."""
     return {
         "margin": {"l": 55, "r": 12, "t": 36, "b": 90},
         "xaxis": {"title": {"text": x, "standoff": 4}, "zeroline": False},
@@ -188,6 +188,6 @@ def _layout(x: str, y: str) -> dict[str, Any]:
     }
 
 
-def _short(values: Any) -> list[float]:
+def short(values: Any) -> list[float]:
     """Three decimals are more than a screen shows, and keep the page small."""
     return [round(float(value), 3) for value in values]

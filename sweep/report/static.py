@@ -13,6 +13,7 @@ from sweep.regression import FAMILY
 from sweep.report.picture import COLORS
 from sweep.report.profiles import mean_profile
 from sweep.results import TrialResult, scalar_name, scalars, trial_parameters
+from sweep.summary import TRUE_LABELS, UNTRAINED, variant
 
 
 def draw_profile(result: TrialResult) -> Figure:
@@ -48,7 +49,7 @@ def draw_profile(result: TrialResult) -> Figure:
 
 
 def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) -> Figure:
-    """Mean profile per family without label noise (left), last hidden against response (right)."""
+    """Mean profile per family, images and labels as they are (left), last hidden against response (right)."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     predictor = scalar_name(quantity, "last_hidden")
@@ -59,7 +60,7 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
             clean = [
                 result
                 for result in members
-                if result.trial.role == role and not result.trial.config.training.label_noise
+                if result.trial.role == role and variant(result.trial) in (TRUE_LABELS, UNTRAINED)
             ]
             profile = mean_profile(clean, quantity)
             if profile is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,7 @@ def begin_network(trial: Trial, data: ImageData) -> ImageNetwork:
     config = trial.config
     training = config.training
     network = build_network(config.model, data, training.seed, keep_head=not training.epochs)
-    network.preprocessing = replace(
-        network.preprocessing, luminance_gradient=training.luminance_gradient
-    )
+    network.prepare_with(network.preprocessing.with_luminance(training.luminance_gradient))
     return network
 
 

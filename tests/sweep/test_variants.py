@@ -12,7 +12,10 @@ from sweep.config import SweepConfig
 from sweep.data.luminance import add_luminance
 from sweep.data.partitions import prepare_data
 from sweep.errors import TrialFailure
+from sweep.results import TrialResult
 from sweep.space import make_trials
+from sweep.summary import shown_variants, variant
+from sweep.sweepfile import parse_sweep
 from sweep.training.augmentation import augment
 from sweep.training.checkpoints import begin_network
 from sweep.training.subset import choose_subset
@@ -148,3 +151,35 @@ def test_the_paper_s_network_is_the_paper_s(storage):
     trial, data, _ = make(storage, model={"name": "mnistnet", "image_size": 28})
     sizes = [tuple(p.shape) for n, p in begin_network(trial, data).named_parameters() if p.ndim > 1]
     assert sizes == [(32, 1, 3, 3), (64, 32, 3, 3), (128, 1600), (10, 128)]
+
+
+def test_variants_are_told_by_what_was_changed():
+    text = """
+name: told
+space:
+  - training.label_noise: {grid: [0, 0.5, 1]}
+  - training.luminance_gradient: 300
+"""
+    config = parse_sweep(text, "told.yaml").config
+    trials = make_trials(config, "")
+    told = [variant(trial) for trial in trials]
+    assert sorted(set(told)) == [
+        "gradient 300",
+        "label noise 0.5",
+        "label noise 1",
+        "true labels",
+        "untrained",
+        "untrained, gradient 300",
+    ]
+    results = [TrialResult(trial, [], []) for trial in trials]
+    shown = ["true labels", "label noise 1", "gradient 300", "untrained"]
+    assert shown_variants(results) == shown
+
+
+def test_the_gradient_keeps_pixels_centered(storage):
+    training = {"epochs": 1, "luminance_gradient": 20.0}
+    trial, data, _ = make(storage, training=training)
+    network = begin_network(trial, data)
+    images = network.input(network.preprocessing.pixels_of(data.split("train"), np.arange(1000)))
+    assert abs(float(images.mean())) < 0.1
+    assert float(images.std()) == pytest.approx(1, abs=0.1)
