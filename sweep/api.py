@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sweep.pipeline import SweepResult
     from sweep.profiling import Profile
     from sweep.progress import Progress
+    from sweep.suite import SuiteResult
     from sweep.unlabelled import SweepPrediction
 
 
@@ -53,6 +54,35 @@ def run(
     chosen = cluster or RayCluster(address)
     try:
         return run_sweep(file, folder, chosen, progress or SilentProgress(), tracking_uri)
+    finally:
+        if cluster is None:
+            chosen.close()
+
+
+def run_suite(
+    suite: str | Path,
+    *,
+    storage: str | Path = DEFAULT_STORAGE,
+    tracking_uri: str | None = None,
+    address: str | None = None,
+    overrides: Sequence[str] = (),
+    cluster: Cluster | None = None,
+    progress: Progress | None = None,
+) -> SuiteResult:
+    """Run several sweeps in turn, and judge what they claim together.
+
+    suite: path of a suite file, or the name of a ready one such as "claims". The rest is as
+    in `run`; overrides are of each sweep.
+    """
+    from sweep import suite as suites
+    from sweep.cluster import RayCluster
+    from sweep.progress import SilentProgress
+
+    opened = suites.open_suite(suite, overrides)
+    folder = open_storage(storage, create=True)
+    chosen = cluster or RayCluster(address)
+    try:
+        return suites.run_suite(opened, folder, chosen, progress or SilentProgress(), tracking_uri)
     finally:
         if cluster is None:
             chosen.close()

@@ -27,6 +27,7 @@ for command in (
     sweeps.measure,
     sweeps.check,
     sweeps.regress,
+    sweeps.claims,
     prediction.predict,
     sweeps.report,
     sweeps.track,

@@ -13,8 +13,12 @@ measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
 activations-<epoch>/<settings key>/   while measuring, or kept: plan/, pass-0/part-0003/
 scratch-<epoch>/<settings key>/       while measuring: rows and tiles of single layers
 failure.json                 why the trial has none (removed once it has)
-report.html, overview.png, regression.json
+report.html, overview.png, profiles.png, dynamics.png, regression.json
+claims.csv, claims.json, claims.png          what the sweep was asked to show
 tune/                          Ray Tune's scratch; never read
+suites/<suite name>/
+suite.yaml                     the file as given
+report.html, claims.csv, claims.json, claims.png   of its sweeps together
 """
 
 from __future__ import annotations
@@ -90,10 +94,52 @@ class TrialPaths:
 
 
 @dataclass(frozen=True)
+class ClaimPaths:
+    """What a sweep or a suite was asked to show, and what came out."""
+
+    folder: Path
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "claims.csv"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "claims.json"
+
+    @property
+    def picture(self) -> Path:
+        return self.folder / "claims.png"
+
+
+@dataclass(frozen=True)
+class SuitePaths:
+    """The files of several sweeps together."""
+
+    folder: Path
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "suite.yaml"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def claims(self) -> ClaimPaths:
+        return ClaimPaths(self.folder)
+
+
+@dataclass(frozen=True)
 class SweepPaths:
     """The files of one sweep."""
 
     folder: Path
+
+    @property
+    def claims(self) -> ClaimPaths:
+        return ClaimPaths(self.folder)
 
     @property
     def source(self) -> Path:
@@ -114,6 +160,14 @@ class SweepPaths:
     @property
     def overview(self) -> Path:
         return self.folder / "overview.png"
+
+    @property
+    def profiles(self) -> Path:
+        return self.folder / "profiles.png"
+
+    @property
+    def dynamics(self) -> Path:
+        return self.folder / "dynamics.png"
 
     @property
     def regression(self) -> Path:
@@ -150,6 +204,9 @@ class Storage:
 
     def sweep(self, name: str) -> SweepPaths:
         return SweepPaths(self.folder / "sweeps" / name)
+
+    def suite(self, name: str) -> SuitePaths:
+        return SuitePaths(self.folder / "suites" / name)
 
     def sweep_names(self) -> list[str]:
         """Names of the sweeps that were run in this storage."""

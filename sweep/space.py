@@ -104,7 +104,7 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
     trials: dict[str, Trial] = {}
     for point in configs.values():
         if config.measure.untrained:
-            twin = _trial(_untrained(point), "untrained", data_digest)
+            twin = _trial(untrained_twin(point), "untrained", data_digest)
             trials.setdefault(twin.key, twin)
         role: Role = "trained" if point.training.epochs or point.model.weights else "untrained"
         trial = _trial(point, role, data_digest, config.measure.epochs)
@@ -184,7 +184,7 @@ def _to_tune(domain: Domain) -> Any:
             return tune.randint(*domain.randint)
 
 
-def _untrained(config: TrialConfig) -> TrialConfig:
+def untrained_twin(config: TrialConfig) -> TrialConfig:
     """The twin at initialization: only the model, its seed and the images matter."""
     gradient = config.training.luminance_gradient
     training = TrainingConfig(epochs=0, seed=config.training.seed, luminance_gradient=gradient)

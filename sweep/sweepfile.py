@@ -7,16 +7,17 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from sweep.config import DOMAINS, SweepConfig, TrialConfig
+from sweep.config import DOMAINS, SuiteConfig, SweepConfig, TrialConfig
 from sweep.errors import UserError
 
 READY_SWEEPS = Path(__file__).parent / "sweeps"
 Place = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,31 @@ class SweepFile:
 
 def ready_sweeps() -> dict[str, Path]:
     """The sweeps that ship with idsweep, by name."""
-    return {path.stem: path for path in sorted(READY_SWEEPS.glob("*.yaml"))}
+    return _ready("sweep")
+
+
+def ready_suites() -> dict[str, Path]:
+    """The suites of sweeps that ship with idsweep, by name."""
+    return _ready("suite")
+
+
+def _ready(kind: str) -> dict[str, Path]:
+    found = {path.stem: path for path in sorted(READY_SWEEPS.glob("*.yaml"))}
+    return {name: path for name, path in found.items() if (kind == "suite") == is_suite(path)}
+
+
+def is_suite(source: str | Path) -> bool:
+    """Whether this names a file of several sweeps, ready or not; false if it can't be read."""
+    try:
+        raw = yaml.safe_load(_path_of(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(raw, dict) and "sweeps" in raw
+
+
+def _path_of(source: str | Path) -> Path:
+    ready = READY_SWEEPS / f"{source}.yaml"
+    return ready if Path(source).name == str(source) and ready.is_file() else Path(source)
 
 
 def load_sweep(source: str | Path, overrides: Sequence[str] = ()) -> SweepFile:
@@ -45,15 +70,31 @@ def load_sweep(source: str | Path, overrides: Sequence[str] = ()) -> SweepFile:
 
     Raises UserError that names file, line, key, value and what is allowed.
     """
-    path = ready_sweeps().get(str(source), Path(source))
+    return parse_sweep(_read(source), str(source), overrides)
+
+
+def load_suite(source: str | Path) -> tuple[str, SuiteConfig, list[str | Path]]:
+    """Read a suite file, or a ready suite by its name: its text, itself, and its sweeps.
+
+    Sweeps are ready ones by name, else files seen from the suite's folder. Raises UserError
+    as `load_sweep` does.
+    """
+    text = _read(source)
+    config = _Reader(str(source), text).settings(SuiteConfig)
+    folder = _path_of(source).parent
+    members = [name if name in ready_sweeps() else folder / name for name in config.sweeps]
+    return text, config, members
+
+
+def _read(source: str | Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return _path_of(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        ready = ", ".join([*ready_sweeps(), *ready_suites()])
         raise UserError(
-            f"can't read sweep file {source} ({reason}); ready sweeps: {', '.join(ready_sweeps())}"
+            f"can't read sweep file {source} ({reason}); ready sweeps: {ready}"
         ) from error
-    return parse_sweep(text, str(source), overrides)
 
 
 def parse_sweep(text: str, origin: str, overrides: Sequence[str] = ()) -> SweepFile:
@@ -123,11 +164,17 @@ class _Reader:
                     del block[axis]
 
     def config(self) -> SweepConfig:
-        problems = self._space_problems()
+        if isinstance(self.raw.get("sweeps"), list):
+            names = ", ".join(map(str, self.raw["sweeps"]))
+            raise UserError(f"{self.origin} is a suite of several sweeps; name one: {names}")
+        return self.settings(SweepConfig, self._space_problems())
+
+    def settings(self, model: type[Model], problems: Sequence[str] = ()) -> Model:
+        """The file as `model`; problems: what else is wrong with it."""
         try:
-            config = SweepConfig.model_validate(self.raw)
+            config = model.model_validate(self.raw)
         except ValidationError as error:
-            problems = self._explain(error, SweepConfig, ()) + problems
+            problems = [*self._explain(error, model, ()), *problems]
         if problems:
             # One line: the first problem, and how many more there are.
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -135,9 +182,11 @@ class _Reader:
         return config
 
     def _explain(self, error: ValidationError, model: type[BaseModel], at: Place) -> list[str]:
+        # A key that is unknown here may be the misspelt one that is missing.
+        details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
         return [
             self._line(at + place, _sentence(detail, model, place))
-            for detail in error.errors()
+            for detail in details
             for place in [tuple(detail["loc"])]
             if not (place and place[0] == "space" and len(place) > 1)
         ]
@@ -248,7 +297,7 @@ def _sentence(detail: Any, model: type[BaseModel], place: Place) -> str:
     if kind == "unknown_name":
         context = detail["ctx"]
         return f"unknown {context['what']} {given!r}; {_nearest(str(given), context['known'])}"
-    if kind in ("no_model", "no_setting"):
+    if kind in ("no_model", "no_setting", "sentence"):
         return str(detail["msg"])  # a whole sentence, with what was given
     if kind == "too_short":
         return f"must hold at least {detail['ctx']['min_length']} value, but got {given!r}"
@@ -263,7 +312,9 @@ def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
     """The names that may stand at a place, following sections (also optional ones)."""
     current: Any = model
     for part in place:
-        annotation = current.model_fields[str(part)].annotation
+        if isinstance(part, int):  # one of a list of sections
+            continue
+        annotation = current.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         current = next(option for option in options if hasattr(option, "model_fields"))
     return list(current.model_fields)

@@ -13,7 +13,7 @@ from sweep.commands.options import (
 
 def list_(
     what: Annotated[
-        str, typer.Argument(help="models, datasets, estimators or sweeps; default: all")
+        str, typer.Argument(help="models, datasets, estimators, sweeps or suites; default: all")
     ] = "all",
 ) -> None:
     """List what a sweep file can name."""

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from sweep.paths import Storage
     from sweep.progress import Progress
 
-SweepArgument = Annotated[str, typer.Argument(help="A sweep file, or the name of a ready sweep.")]
+SweepArgument = Annotated[
+    str, typer.Argument(help="A sweep or suite file, or the name of a ready one.")
+]
 NameArgument = Annotated[str, typer.Argument(help="A sweep that was run: its name, or its file.")]
 StorageOption = Annotated[Path, typer.Option("--storage", help="Folder of all results.")]
 TrackingOption = Annotated[

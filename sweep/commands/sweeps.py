@@ -64,20 +64,24 @@ def check(
     from sweep.paths import open_storage
     from sweep.pipeline import plan_sweep
     from sweep.report.terminal import print_forecast, print_plan
-    from sweep.sweepfile import load_sweep
+    from sweep.suite import open_suite
+    from sweep.sweepfile import is_suite, load_sweep
 
-    file = load_sweep(sweep, set_ or [])
+    given = set_ or []
+    files = open_suite(sweep, given).sweeps if is_suite(sweep) else [load_sweep(sweep, given)]
     cluster = RayCluster(address)
     try:
         capacity = cluster.capacity()
-        check_capacity(file.config, capacity)
+        for file in files:
+            check_capacity(file.config, capacity)
     finally:
         cluster.close()
     folder = open_storage(storage, create=True)
-    plan = plan_sweep(file.config, folder)
-    found = forecast(file.config, plan.trials, prepared_data(file.config.data, folder))
-    print_plan(file.config, plan, capacity, console())
-    print_forecast(found, folder.folder, console())
+    for file in files:
+        plan = plan_sweep(file.config, folder)
+        found = forecast(file.config, plan.trials, prepared_data(file.config.data, folder))
+        print_plan(file.config, plan, capacity, console())
+        print_forecast(found, folder.folder, console())
 
 
 def regress(
@@ -104,6 +108,34 @@ def regress(
         typer.echo(f"from {source}")
 
 
+def claims(
+    sweep: NameArgument,
+    storage: StorageOption = DEFAULT,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge the claims of a sweep or a suite by their rules, from what is sealed."""
+    from sweep.claims import judge_claims
+    from sweep.errors import UserError
+    from sweep.report.claims_table import print_claims
+    from sweep.results import load_results
+    from sweep.suite import open_suite, suite_claims
+    from sweep.sweepfile import is_suite
+
+    folder = existing(storage)
+    if is_suite(sweep):
+        found = suite_claims(open_suite(sweep), folder)
+    else:
+        found = [judge_claims(load_results(folder, sweep_name(sweep, folder)))]
+    if not any(one.claims for one in found):
+        raise UserError(f"sweep {sweep!r} has no `claims`: add them to its file and run it again")
+    if json_:
+        import json
+
+        typer.echo(json.dumps([one.to_json() for one in found], indent=1))
+    else:
+        print_claims(found, console())
+
+
 def report(
     sweep: NameArgument,
     storage: StorageOption = DEFAULT,
@@ -111,8 +143,13 @@ def report(
 ) -> None:
     """Write the HTML report anew from what is sealed."""
     from sweep.outcome import report_sweep
+    from sweep.suite import open_suite, report_suite
+    from sweep.sweepfile import is_suite
 
     folder = existing(storage)
+    if is_suite(sweep):
+        typer.echo(str(report_suite(open_suite(sweep), folder, tracking_uri)))
+        return
     typer.echo(str(report_sweep(folder, sweep_name(sweep, folder), tracking_uri)))
 
 
@@ -165,19 +202,29 @@ def _run(
     from sweep.cluster import RayCluster
     from sweep.paths import open_storage
     from sweep.pipeline import run_sweep
-    from sweep.report.terminal import print_result
-    from sweep.sweepfile import load_sweep
+    from sweep.report.terminal import print_result, print_suite
+    from sweep.suite import open_suite, run_suite
+    from sweep.sweepfile import is_suite, load_sweep
 
-    file = load_sweep(sweep, set_ or [])
+    given = set_ or []
+    suite = open_suite(sweep, given) if is_suite(sweep) else None
     cluster = RayCluster(address)
     try:
         folder = open_storage(storage, create=train)
-        result = run_sweep(file, folder, cluster, progress(), tracking_uri, train=train)
+        if suite is not None:
+            joint = run_suite(suite, folder, cluster, progress(), tracking_uri, train=train)
+            results = joint.results
+        else:
+            file = load_sweep(sweep, given)
+            results = [run_sweep(file, folder, cluster, progress(), tracking_uri, train=train)]
     except KeyboardInterrupt:
         typer.echo("stopped; what is sealed is kept: the same command goes on from there", err=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
         cluster.close()
-    print_result(result, console())
-    if result.failures:
+    if suite is not None:
+        print_suite(joint, console())
+    else:
+        print_result(results[0], console())
+    if any(result.failures for result in results):
         raise typer.Exit(1)

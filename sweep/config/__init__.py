@@ -21,20 +21,24 @@ from sweep.config.axes import (
     RandInt,
     Uniform,
 )
+from sweep.config.claims import STATISTICS, ClaimConfig
 from sweep.config.data import DataConfig
 from sweep.config.measure import MeasureConfig
 from sweep.config.model import ModelConfig
 from sweep.config.regression import RegressionConfig
 from sweep.config.resources import ResourcesConfig
 from sweep.config.section import Section
+from sweep.config.suite import SuiteConfig
 from sweep.config.sweep import SearchConfig, SweepConfig, TrialConfig
 from sweep.config.training import TrainingConfig
 
 __all__ = [
     "DOMAINS",
+    "STATISTICS",
     "AnalysesConfig",
     "BlocksConfig",
     "Choice",
+    "ClaimConfig",
     "DataConfig",
     "Domain",
     "Grid",
@@ -49,6 +53,7 @@ __all__ = [
     "SearchConfig",
     "Section",
     "SubsamplesConfig",
+    "SuiteConfig",
     "SurrogateConfig",
     "SweepConfig",
     "TrainingConfig",

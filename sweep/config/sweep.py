@@ -6,6 +6,7 @@ from pydantic import Field
 
 from sweep.config.analyses import AnalysesConfig
 from sweep.config.axes import Block
+from sweep.config.claims import ClaimConfig
 from sweep.config.data import DataConfig
 from sweep.config.measure import MeasureConfig
 from sweep.config.model import ModelConfig
@@ -52,3 +53,6 @@ class SweepConfig(Section):
     measure: MeasureConfig = MeasureConfig()
     analyses: AnalysesConfig = AnalysesConfig()
     regression: RegressionConfig = RegressionConfig()
+    claims: list[ClaimConfig] = Field(
+        default=[], description="what is asked of the results, each with its rule"
+    )

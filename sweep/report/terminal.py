@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from sweep.claims import judge_claims
 from sweep.errors import UserError
 from sweep.paths import DEFAULT_STORAGE
+from sweep.report.claims_table import print_claims
 from sweep.report.console import plain_table, say
 from sweep.summary import headline, interval_text, main_quantity, summarize_families
-from sweep.sweepfile import ready_sweeps
+from sweep.sweepfile import ready_suites, ready_sweeps
 from sweep.tracking import hide_password
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sweep.forecast import Forecast
     from sweep.pipeline import Plan, SweepResult
     from sweep.regression import Regression
+    from sweep.suite import SuiteResult
 
 
 NUMERIC = {
@@ -64,14 +67,38 @@ def print_result(result: SweepResult, console: Console) -> None:
     say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
     if result.regression is not None:
         print_regression(result.regression, console)
+    if results.work.config.claims:
+        console.print()
+        print_claims([judge_claims(results)], console)
+    _print_end(result, console)
+    _print_tracking(result, console)
+
+
+def print_suite(result: SuiteResult, console: Console) -> None:
+    """The end of a suite's run: each sweep in short, and all claims together."""
+    for one in result.results:
+        say(console, f"{one.results.work.config.name}: {len(one.results.results)} networks")
+        _print_end(one, console)
+    console.print()
+    print_claims(result.claims, console)
+    say(console, f"report: {_from_here(result.report)}")
+    _print_tracking(result.results[-1], console)
+
+
+def _print_end(result: SweepResult, console: Console) -> None:
+    """Failures, times, the report."""
     for name, failure in result.failures.items():
         say(console, f"failed: {name} ({failure.stage}): {failure.reason}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in result.seconds.items())
     say(console, f"time: {seconds}")
     say(console, f"report: {_from_here(result.report)}")
+
+
+def _print_tracking(result: SweepResult, console: Console) -> None:
+    """Where MLflow has it."""
     if result.tracking_uri is None:
         return
-    storage = results.work.storage
+    storage = result.results.work.storage
     if result.tracking_uri == storage.tracking_uri:
         where = _from_here(storage.folder)
         more = [] if where == DEFAULT_STORAGE else ["--storage", where]
@@ -184,6 +211,7 @@ def print_catalog(what: str, console: Console) -> None:
             *((name, *_describe(estimator)) for name, estimator in ESTIMATORS.items()),
         ],
         "sweeps": [("",), *((name, _description(path)) for name, path in ready_sweeps().items())],
+        "suites": [("",), *((name, _description(path)) for name, path in ready_suites().items())],
     }
     if what not in (*catalogs, "all"):
         raise UserError(f"can list {', '.join(catalogs)} or all, but got {what!r}")
