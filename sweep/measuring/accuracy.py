@@ -14,15 +14,16 @@ from sweep.measurement import Measurement
 from sweep.measuring.activations import pixel_batches
 from sweep.measuring.checkpoint import LayerView, NetworkView
 from sweep.training.labels import corrupt_labels
-from sweep.training.trainer import evaluate
+from sweep.training.trainer import TOP, evaluate
 
 
 class AccuracyAnalysis:
     """Accuracy (Wilson score interval) and mean cross-entropy, in evaluation mode.
 
     The training accuracy is against the labels trained on, noise included; the error is
-    one minus the accuracy. A network whose outputs are not the classes of the data has
-    none, and its rows say why.
+    one minus the accuracy. Top-5: the class is among the five largest outputs, which says
+    something where there are six classes or more. A network whose outputs are not the
+    classes of the data has none of these, and its rows say why.
     """
 
     name = "accuracy"
@@ -32,15 +33,19 @@ class AccuracyAnalysis:
         "train_accuracy",
         "train_error",
         "train_loss",
+        "train_top5_accuracy",
+        "train_top5_error",
         "test_accuracy",
         "test_error",
         "test_loss",
+        "test_top5_accuracy",
+        "test_top5_error",
     )
     num_neighbors = 0
 
     def __init__(self, max_images: int | None = None) -> None:
         self.max_images = max_images
-        self.settings: Mapping[str, Any] = {"max_images": max_images}
+        self.settings: Mapping[str, Any] = {"max_images": max_images, "top": [1, TOP]}
 
     def measure_network(self, view: NetworkView) -> Iterable[Measurement]:
         for split, count in view.checkpoint.data.counts.items():
@@ -73,16 +78,16 @@ class AccuracyAnalysis:
             rows = np.sort(rng.permutation(rows)[: self.max_images])
             settings["drawn_from"] = len(labels)
         count = len(rows)
-        intervals = settings | {"interval": "wilson 0.95"}
         if view.network.num_outputs != data.num_classes:
             reason = (
                 f"the network has {view.network.num_outputs} outputs, "
                 f"but {data.name} has {data.num_classes} classes"
             )
-            for quantity in (f"{name}_accuracy", f"{name}_error", f"{name}_loss"):
-                yield checkpoint.row(
-                    self.name, quantity, math.nan, settings=settings | {"error": reason}
-                )
+            for quantity in self.network_quantities:
+                if quantity.startswith(f"{name}_"):
+                    yield checkpoint.row(
+                        self.name, quantity, math.nan, settings=settings | {"error": reason}
+                    )
             return
         device = checkpoint.config.device
         view.network.to(device)
@@ -94,21 +99,34 @@ class AccuracyAnalysis:
             )
             for start, pixels in pixel_batches(split, rows, batch_size, view.network.preprocessing)
         )
-        loss, accuracy = evaluate(view.network, batches)
-        correct = round(accuracy * count)
-        interval = binomtest(correct, count).proportion_ci(0.95, method="wilson")
-        low, high = float(interval.low), float(interval.high)
-        for quantity, value, ends in (
-            (f"{name}_accuracy", accuracy, (low, high)),
-            (f"{name}_error", 1 - accuracy, (1 - high, 1 - low)),
-        ):
+        scores = evaluate(view.network, batches)
+
+        def share(kind: str, accuracy: float) -> Iterable[Measurement]:
+            interval = binomtest(round(accuracy * count), count).proportion_ci(0.95, "wilson")
+            low, high = float(interval.low), float(interval.high)
+            for quantity, value, ends in (
+                (f"{kind}_accuracy", accuracy, (low, high)),
+                (f"{kind}_error", 1 - accuracy, (1 - high, 1 - low)),
+            ):
+                yield checkpoint.row(
+                    self.name,
+                    quantity,
+                    value,
+                    low=ends[0],
+                    high=ends[1],
+                    num_samples=count,
+                    settings=settings | {"interval": "wilson 0.95"},
+                )
+
+        yield from share(name, scores.accuracy)
+        yield checkpoint.row(
+            self.name, f"{name}_loss", scores.loss, num_samples=count, settings=settings
+        )
+        if data.num_classes > TOP:
+            yield from share(f"{name}_top{TOP}", scores.top5_accuracy)
+            return
+        reason = f"any answer is among the {TOP} first of {data.num_classes} classes"
+        for quantity in (f"{name}_top{TOP}_accuracy", f"{name}_top{TOP}_error"):
             yield checkpoint.row(
-                self.name,
-                quantity,
-                value,
-                low=ends[0],
-                high=ends[1],
-                num_samples=count,
-                settings=intervals,
+                self.name, quantity, math.nan, settings=settings | {"error": reason}
             )
-        yield checkpoint.row(self.name, f"{name}_loss", loss, num_samples=count, settings=settings)

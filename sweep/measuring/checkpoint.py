@@ -155,8 +155,11 @@ class LayerView:
         table = min(longer, key=lambda table: table.num_neighbors)
         if table.num_neighbors == wanted:
             return table
-        first = [array[:, :wanted].copy() for array in (table.distances, table.indices)]
-        return replace(table, distances=first[0], indices=first[1])
+        return replace(
+            table,
+            distances=table.distances[:, :wanted].copy(),
+            indices=table.indices[:, :wanted].copy(),
+        )
 
     def spectrum(self) -> Spectrum:
         """The spectrum with and without centering, found once for all that ask.

@@ -47,8 +47,8 @@ def print_profile(found: Profile, console: Console) -> None:
             say(console, f"\n{quantity} by relative depth, with its interval")
             for line in text_plot(bars):
                 say(console, line)
-    for (quantity, reason), layers in _missing(found.rows).items():
-        say(console, f"no {quantity} of {', '.join(layers)}: {reason}")
+    for (layers, reason), missed in _missing(found.rows).items():
+        say(console, f"no {', '.join(missed)} of {', '.join(layers)}: {reason}")
     for row in found.rows:
         if row.quantity in ("train_accuracy", "test_accuracy") and math.isfinite(row.value):
             say(console, f"{row.quantity} {row.value:.3f} [{row.low:.3f}, {row.high:.3f}]")
@@ -109,13 +109,16 @@ def _layers(rows: list[Measurement]) -> dict[int | None, Measurement]:
     return layers
 
 
-def _missing(rows: list[Measurement]) -> dict[tuple[str, str], list[str]]:
-    """Layers by the quantity that they have no value of, and the reason."""
-    missing: dict[tuple[str, str], list[str]] = {}
+def _missing(rows: list[Measurement]) -> dict[tuple[tuple[str, ...], str], list[str]]:
+    """Quantities without a value, by the layers that lack it and the reason."""
+    layers: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if "error" in row.settings and not math.isfinite(row.value):
             key = row.quantity, str(row.settings["error"])
-            missing.setdefault(key, []).append(row.layer or "the network")
+            layers.setdefault(key, []).append(row.layer or "the network")
+    missing: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (quantity, reason), names in layers.items():
+        missing.setdefault((tuple(names), reason), []).append(quantity)
     return missing
 
 

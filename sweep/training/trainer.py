@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -24,6 +25,7 @@ from sweep.training.pixels import Pixels
 from sweep.training.subset import choose_subset
 
 EVALUATION_BATCH = 512
+TOP = 5
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
 
@@ -113,7 +115,7 @@ def _train(
             correct += (logits.detach().argmax(dim=1) == target).sum()
             if step % steps_per_epoch:
                 seal_due()
-        test_loss, test_accuracy = evaluate(
+        scores = evaluate(
             network,
             (
                 (test_images[batch], test_targets[batch].to(device))
@@ -125,13 +127,13 @@ def _train(
             "learning_rate": float(learning_rate),
             "train_loss": float(loss_sum) / len(chosen),
             "train_accuracy": int(correct) / len(chosen),
-            "test_loss": test_loss,
-            "test_accuracy": test_accuracy,
+            "test_loss": scores.loss,
+            "test_accuracy": scores.accuracy,
         }
-        if not math.isfinite(record["train_loss"]) or not math.isfinite(test_loss):
+        if not math.isfinite(record["train_loss"]) or not math.isfinite(scores.loss):
             raise TrialFailure(
                 f"the loss is not finite in epoch {epoch} (train {record['train_loss']:.3g}, "
-                f"test {test_loss:.3g}) at learning_rate {config.learning_rate:g}: lower it"
+                f"test {scores.loss:.3g}) at learning_rate {config.learning_rate:g}: lower it"
             )
         history.append(record)
         if on_epoch is not None:
@@ -147,19 +149,32 @@ def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
     return batches
 
 
-def evaluate(
-    network: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
-) -> tuple[float, float]:
-    """Mean cross-entropy (nats) and accuracy over batches of (n, C, H, W) images, (n,) targets."""
+@dataclass(frozen=True)
+class Scores:
+    """How a network does on some images.
+
+    loss: mean cross-entropy in nats. accuracy: share of images whose class has the largest
+    output. top5_accuracy: share whose class is among the five largest.
+    """
+
+    loss: float
+    accuracy: float
+    top5_accuracy: float
+
+
+def evaluate(network: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Scores:
+    """Scores over batches of (n, C, H, W) images and their (n,) targets, in evaluation mode."""
     network.eval()
-    loss_sum, correct, count = 0.0, 0, 0
+    loss_sum, correct, correct5, count = 0.0, 0, 0, 0
     with torch.no_grad():
         for images, targets in batches:
             logits = network(images)
             loss_sum += float(nn.functional.cross_entropy(logits, targets, reduction="sum"))
             correct += int((logits.argmax(dim=1) == targets).sum())
+            largest = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
+            correct5 += int((largest == targets[:, None]).any(dim=1).sum())
             count += len(targets)
-    return loss_sum / count, correct / count
+    return Scores(loss_sum / count, correct / count, correct5 / count)
 
 
 def set_dropout(network: nn.Module, probability: float | None) -> None:

@@ -22,6 +22,7 @@ from sweep.config import SurrogateConfig, SweepConfig
 from sweep.data.partitions import prepare_data
 from sweep.measurement import to_table
 from sweep.measuring import ANALYSES, make_analyses
+from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.activations import record_activations
 from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
 from sweep.measuring.measure import measure_trial
@@ -33,6 +34,7 @@ from sweep.models.layers import find_layers
 from sweep.results import rows_digest
 from sweep.space import make_trials
 from sweep.training.trainer import train_trial
+from tests.sweep.image_files import labels_of, random_images, write_folder
 
 CONFIG = SweepConfig.model_validate(
     {
@@ -250,3 +252,29 @@ def test_a_wide_layer_needs_no_wide_surrogate(case):
         for row in SurrogateAnalysis(SurrogateConfig()).measure_layer(view):
             assert row.settings["num_directions"] <= min(19, view.layer.num_units)
             assert row.settings["mode"] in ("matched", "ansuini2019")
+
+
+def test_top_5_counts_the_five_largest_outputs(case):
+    rows = {row.quantity: row for row in case.measure(AccuracyAnalysis())}
+    split = case.checkpoint.data.split("test")
+    images = torch.from_numpy(split.stored(np.arange(len(split.labels))).copy())
+    with torch.no_grad():
+        outputs = case.network.eval()(images).numpy()
+    rank = (outputs > outputs[np.arange(len(outputs)), split.labels][:, None]).sum(axis=1)
+    row = rows["test_top5_accuracy"]
+    assert row.value == pytest.approx((rank < 5).mean())
+    assert row.value > rows["test_accuracy"].value
+    assert row.low < row.value < row.high
+    assert rows["test_top5_error"].value == 1 - row.value
+
+
+def test_top_5_says_nothing_of_five_classes_or_fewer(storage, tmp_path):
+    write_folder(
+        tmp_path / "photos", random_images(40, (3, 8, 8)), labels_of(40, 2), ["cat", "dog"]
+    )
+    data = {"name": "image_folder", "path": str(tmp_path / "photos")}
+    case = Case(SweepConfig.model_validate({"name": "m", "data": data}), storage)
+    rows = {row.quantity: row for row in case.measure(AccuracyAnalysis())}
+    assert math.isfinite(rows["test_error"].value)
+    assert math.isnan(rows["test_top5_error"].value)
+    assert "5 first of 2 classes" in rows["test_top5_error"].settings["error"]
