@@ -18,10 +18,10 @@ from sweep.data.concepts.vocabulary import CONCEPTS
 TYPICAL: dict[str, tuple[str, ...]] = {
     "black": ("000000", "14161f", "22201f"),
     "gray": ("585858", "808080", "a6a6a6", "8b8f98", "96908a", "bcbcbc"),
-    "white": ("ffffff", "ededed", "f5f1e8", "e8edf4"),
+    "white": ("ffffff", "ededed", "f5f1e8", "e8edf4", "d9e2ec"),
     "red": ("e01b1b", "b01c22", "d9402f", "8f1d1d"),
     "orange": ("f58220", "ff9a3c", "e0702a", "ffb37a"),
-    "yellow": ("ffe12e", "f4d35e", "e6c23c", "fff0a0", "c9b037"),
+    "yellow": ("ffe12e", "f4d35e", "e6c23c", "fff0a0", "c9b037", "f2deae"),
     "green": ("2e9e3f", "1f5f35", "7fb84a", "a8d48a", "4d6b3a", "2f7a66", "8a9a4a", "22382f"),
     "blue": ("1f4fbf", "4f9bd9", "9cc8ec", "1b2a5c", "2f4a86", "3f8fae", "6577b4", "c8e2f4"),
     "purple": ("7b2fae", "5a3a86", "a98bd0", "402a5c", "8b4f96", "c9b8e6"),
