@@ -172,8 +172,9 @@ def predict(
 
     Raises UserError, with one clear line, if there is too little to fit or to measure.
     """
+    from sweep.given import GivenNetwork
     from sweep.progress import SilentProgress
-    from sweep.unlabelled import GivenNetwork, predict_sweep
+    from sweep.unlabelled import predict_sweep
 
     given = None
     if checkpoint is not None or model is not None or image_size is not None or overrides:

@@ -11,28 +11,23 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import ValidationError
 
-from sweep.config import AnalysesConfig, ModelConfig, TrainingConfig, TrialConfig
+from sweep.config import AnalysesConfig, TrainingConfig
 from sweep.errors import UserError
+from sweep.given import GivenNetwork, measure_given, model_of, parsed_value, without_labels
 from sweep.measuring import make_analyses
 from sweep.models.names import source_of
 from sweep.paths import Storage
 from sweep.prediction import (
     Comparison,
-    Feature,
-    Networks,
     NewNetwork,
-    PredictorSet,
     compare,
     predict_new,
 )
-from sweep.profiling import profile_network
+from sweep.predictors import Feature, Networks, PredictorSet
 from sweep.progress import Progress
 from sweep.regression import FAMILY, SEED
 from sweep.results import (
@@ -44,32 +39,15 @@ from sweep.results import (
     trial_parameters,
     trials_table,
 )
-from sweep.sealing import MANIFEST
-from sweep.space import Trial
 
 RESPONSE = "test_accuracy"
 DEFAULT_GROUP = "family"
-WEIGHTS = "weights.safetensors"
 # What else one might predict from; a sweep that doesn't measure one goes without.
 BASELINES = (
     PredictorSet("training accuracy", (Feature("train_accuracy", "logit"),), needs_labels=True),
     PredictorSet("parameter count", (Feature("num_parameters", "log"),)),
     PredictorSet("PC-ID", (Feature("pc_id_last_hidden", "log"),)),
 )
-
-
-@dataclass(frozen=True)
-class GivenNetwork:
-    """A network to predict. model: may be None where the checkpoint is a trial's.
-
-    checkpoint: a trial's checkpoint, a weights file, or the name of published weights.
-    settings: such as "model.width=16", over what a trial's checkpoint says of itself.
-    """
-
-    model: str | None = None
-    checkpoint: str | None = None
-    image_size: int | None = None
-    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +118,7 @@ def label_free_features(analyses: AnalysesConfig) -> dict[str, Feature]:
 
     Counts and dimensions enter by their logarithm, depths as they are.
     """
-    made = make_analyses(_label_free(analyses))
+    made = make_analyses(without_labels(analyses))
     counts = [quantity for analysis in made for quantity in analysis.network_quantities]
     layered = [quantity for analysis in made for quantity in analysis.layer_quantities]
     names = {name: Feature(name, "log") for name in counts}
@@ -149,35 +127,6 @@ def label_free_features(analyses: AnalysesConfig) -> dict[str, Feature]:
             name = scalar_name(quantity, summary)
             names[name] = Feature(name, "linear" if summary == "peak_depth" else "log")
     return names
-
-
-def measure_given(
-    results: SweepResults, model: ModelConfig, training: TrainingConfig, progress: Progress
-) -> tuple[Trial, dict[str, float]]:
-    """A network's scalars, measured as the sweep's were and without accuracy, in this process.
-
-    training: of no epochs; what in it says how images are shown holds here too.
-
-    Rows are sealed in the sweep's storage, so asking again is free. Raises UserError.
-    """
-    import torch
-
-    config = results.work.config
-    measure = {"untrained": False, "class_samples": 0}
-    if config.measure.gpus_per_actor and not torch.cuda.is_available():
-        measure["gpus_per_actor"] = 0
-    alone = config.model_copy(
-        update={
-            "name": "profile",
-            "space": [{}],
-            "model": model,
-            "training": training,
-            "measure": config.measure.model_copy(update=measure),
-            "analyses": _label_free(config.analyses),
-        }
-    )
-    found = profile_network(alone, results.work.storage, progress)
-    return found.trial, {name: scalar.value for name, scalar in scalars(found.rows).items()}
 
 
 def family_of(model: str) -> str:
@@ -192,15 +141,11 @@ def family_of(model: str) -> str:
     return re.match(r"[a-z]*", last)[0] or last  # type: ignore[index]
 
 
-def _label_free(analyses: AnalysesConfig) -> AnalysesConfig:
-    return analyses.model_copy(update={"accuracy_images": 0})
-
-
 def _predict_given(
     results: SweepResults, networks: Networks, given: GivenNetwork, progress: Progress
 ) -> tuple[NewNetwork, float | None]:
     """The given network predicted, and its accuracy where it is a trial of the sweep."""
-    model, sealed = _model_of(given)
+    model, sealed = model_of(given)
     own = next((r for r in results.results if r.trial.key == sealed.get("trial")), None)
     rows = networks.table[networks.table["trial"] == sealed.get("trial")]
     if len(rows):  # its own accuracy must not be among those that it is predicted from
@@ -223,7 +168,7 @@ def _predictors(analyses: AnalysesConfig, names: Sequence[str] | None) -> Predic
     """The features that are given, or the profile of the first quantity of layers."""
     known = label_free_features(analyses)
     if names is None:
-        made = [a for a in make_analyses(_label_free(analyses)) if not a.controls]
+        made = [a for a in make_analyses(without_labels(analyses)) if not a.controls]
         first = next((name for analysis in made for name in analysis.layer_quantities), None)
         if first is None:
             raise UserError(
@@ -260,7 +205,7 @@ def _networks_table(
         if not equals:
             raise UserError(f"--where {condition}: must be KEY=VALUE")
         _check_key("--where", key, keys)
-        wanted = _parsed(f"--where {condition}", text)
+        wanted = parsed_value(f"--where {condition}", text)
         holds = [parameters[trial][key] == wanted for trial in table["trial"]]
         if not any(holds):
             seen = sorted({str(values[key]) for values in parameters.values()})
@@ -308,61 +253,3 @@ def _images(results: SweepResults) -> str:
     count = min(measure.num_samples, data.counts[measure.split])
     chosen = "chosen by label" if measure.choose == "balanced" else measure.choose
     return f"{count} images of {data.name} ({measure.split}, {chosen})"
-
-
-def _model_of(given: GivenNetwork) -> tuple[ModelConfig, dict[str, Any]]:
-    """The network's section `model`, and the manifest of its checkpoint if it is a trial's."""
-    from sweep.models.survey import named_model
-
-    path = Path(given.checkpoint or "").expanduser()
-    if given.checkpoint is not None and path.is_dir():
-        path = path / WEIGHTS
-    sealed = _manifest_beside(path) if path.is_file() else {}
-    settings: dict[str, Any] = {
-        key: value
-        for key, value in sealed.get("config", {}).get("model", {}).items()
-        if value is not None
-    }
-    if given.model is not None and given.model != settings.get("name"):
-        settings, sealed = {"name": given.model}, {}
-    if "name" not in settings:
-        if given.checkpoint is None:
-            raise UserError("which network? Name it with --checkpoint, and with --model if need be")
-        there = "is no checkpoint of a trial" if path.exists() else "is not there"
-        raise UserError(
-            f"{given.checkpoint} {there}: name a checkpoint, or weights and their --model"
-        )
-    if given.checkpoint is None:
-        raise UserError(
-            f"{given.model} needs weights, since the fit is of trained networks: say --checkpoint "
-            "FILE, or a name such as IMAGENET1K_V1"
-        )
-    settings["weights"] = str(path) if path.exists() else given.checkpoint
-    if given.image_size is not None:
-        settings["image_size"] = given.image_size
-    for text in given.settings:
-        key, _, value = text.partition("=")
-        if not key.startswith("model."):
-            raise UserError(
-                f"--set {text}: only model.* can be set, such as model.width=16; the rest is the "
-                "sweep's, or the numbers could not be compared"
-            )
-        settings[key.removeprefix("model.")] = _parsed(f"--set {text}", value)
-    return named_model(settings.pop("name"), **settings), sealed
-
-
-def _manifest_beside(weights: Path) -> dict[str, Any]:
-    """The manifest of the checkpoint that a weights file lies in; {} for another's file."""
-    try:
-        found = json.loads((weights.parent / MANIFEST).read_text())
-        TrialConfig.model_validate(found["config"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError):
-        return {}
-    return dict(found)
-
-
-def _parsed(option: str, text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{option}: {text!r} is no value") from error

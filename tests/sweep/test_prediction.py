@@ -6,7 +6,8 @@ import pytest
 from scipy.special import expit
 
 from sweep.errors import UserError
-from sweep.prediction import MEAN, Feature, Networks, PredictorSet, compare, predict_new
+from sweep.prediction import MEAN, compare, predict_new
+from sweep.predictors import Feature, Networks, PredictorSet
 from sweep.report.prediction_table import verdict
 from sweep.unlabelled import family_of
 
