@@ -50,8 +50,8 @@ class ImageNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, preprocessing: Preprocessing, num_outputs: int) -> None:
         super().__init__()
+        self.prepare_with(preprocessing)  # first: the order of children tells the wrapper
         self.network = network
-        self.prepare_with(preprocessing)
         self.num_outputs = num_outputs
         self.memory_format = torch.contiguous_format
 
