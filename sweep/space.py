@@ -20,7 +20,7 @@ from sweep.config import (
     Uniform,
 )
 from sweep.errors import UserError
-from sweep.models.names import model_label
+from sweep.models.names import model_label, source_of
 from sweep.sealing import content_key
 from sweep.sweepfile import merged
 
@@ -86,7 +86,7 @@ class Trial:
         for setting, short in SHORT_NAMES.items():
             value = getattr(training, setting)
             usual = TrainingConfig.model_fields[setting].default
-            if value != usual and not (setting == "epochs" and not value):
+            if value != usual and (value or setting not in ("epochs", "dropout")):
                 parts.append(f"{short}{value:g}" if isinstance(value, float) else f"{short}{value}")
         return "-".join([*parts, f"s{training.seed}"])
 
@@ -147,7 +147,11 @@ def _point(config: SweepConfig, values: dict[str, Any]) -> TrialConfig:
         reason = error.errors()[0]["msg"]
         where = ", ".join(f"{key}={value}" for key, value in values.items())
         raise UserError(f"space: the trial {where} can't be: {reason}") from error
-    return point.model_copy(update={"model": point.model.resolved()})
+    training = point.training
+    ours = source_of(point.model.name) == "family"
+    if ours and training.epochs and training.dropout is None:
+        training = training.model_copy(update={"dropout": 0.0})  # naming it changes no trial
+    return point.model_copy(update={"model": point.model.resolved(), "training": training})
 
 
 def _points(config: SweepConfig) -> list[dict[str, Any]]:

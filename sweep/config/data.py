@@ -132,8 +132,8 @@ class DataConfig(Section):
         if not path:
             if data.files:
                 raise PydanticCustomError(
-                    "needs_path",
-                    "{name} needs a path: {files}",
+                    "sentence",
+                    "{name} needs a path (--set data.path=FOLDER): {files}",
                     {"name": name, "files": data.files},
                 )
             return None

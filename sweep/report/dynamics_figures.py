@@ -48,13 +48,13 @@ def course_figure(results: Sequence[TrialResult], family: str, quantity: str) ->
             points.append((epoch, value[0], error[0]))
     if not points:
         return None
-    epoch, value, error = zip(*points, strict=True)
+    shown, values, errors = zip(*points, strict=True)
     layout = layout_of(name, "test_error")
     layout["title"] = {"text": f"{family}, epoch after epoch", "x": 0.02, "font": {"size": 15}}
     trace = {
-        "x": short(value),
-        "y": short(error),
-        "text": [f"{one:g}" for one in epoch],
+        "x": short(values),
+        "y": short(errors),
+        "text": [f"{epoch:g}" for epoch in shown],
         "mode": "lines+markers+text",
         "textposition": "top right",
         "line": {"color": COLORS[6], "width": 1.2},

@@ -110,15 +110,17 @@ def axis_figure(
 ) -> Figure:
     """What happens along one axis: a line joins the trials that differ in nothing else.
 
-    Seeds are averaged; the marker grows with the axis value.
+    Seeds are averaged; the marker grows with the axis value, and is largest where it is null.
     """
     part = table[table["role"] == "trained"].dropna(subset=[predictor, response])
     fixed = [key for key in axes if key not in (axis, SEED)]
-    levels = sorted(part[axis].unique())
+    levels = [*sorted(part[axis].dropna().unique()), None]
+    places = part[axis].map({level: place for place, level in enumerate(levels)})
+    part = part.assign(place=places.fillna(len(levels) - 1).astype(int))
     traces: list[Any] = []
     families = sorted(part[FAMILY].unique())
-    for _, line in part.groupby(fixed) if fixed else [((), part)]:
-        steps = line.groupby(axis)[[predictor, response]].mean().sort_index()
+    for _, line in part.groupby(fixed, dropna=False) if fixed else [((), part)]:
+        steps = line.groupby("place")[[predictor, response]].mean().sort_index()
         if len(steps) < 2:
             continue
         family = str(line[FAMILY].iloc[0])
@@ -128,9 +130,9 @@ def axis_figure(
                 "x": steps[predictor].tolist(),
                 "y": steps[response].tolist(),
                 "text": [
-                    f"{axis} = {level}<br>"
+                    f"{axis} = {levels[place]}<br>"
                     + "<br>".join(f"{key} = {line[key].iloc[0]}" for key in fixed)
-                    for level in steps.index
+                    for place in steps.index
                 ],
                 "hovertemplate": "%{text}<br>(%{x:.2f}, %{y:.3f})<extra></extra>",
                 "mode": "lines+markers",
@@ -138,12 +140,7 @@ def axis_figure(
                 "legendgroup": family,
                 "showlegend": first,
                 "line": {"color": COLORS[families.index(family) % len(COLORS)], "width": 1.2},
-                "marker": {
-                    "size": [
-                        5 + 9 * levels.index(level) / max(1, len(levels) - 1)
-                        for level in steps.index
-                    ]
-                },
+                "marker": {"size": [5 + 9 * place / (len(levels) - 1) for place in steps.index]},
             }
         )
     return {"data": traces, "layout": layout_of(predictor, response)}

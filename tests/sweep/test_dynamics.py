@@ -101,3 +101,9 @@ def test_mlflow_has_each_and_gives_the_last_back(results):
         storage.tracking_uri, "dynamics", {result.trial.key: rows_digest(result.all_rows)}
     )
     assert set(table.columns) == set(trials_table([result]).columns)
+
+
+def test_the_report_shows_the_course(results):
+    paths = results.work.sweep_paths
+    assert paths.dynamics.read_bytes().startswith(b"\x89PNG")
+    assert "mlp, by epoch" in paths.report.read_text()
