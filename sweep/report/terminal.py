@@ -156,6 +156,9 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
     )
     say(console, f"{config.name}: {len(trained)} trials, {total - len(trained)} untrained twins")
     say(console, "families: " + ", ".join(f"{name} {n}" for name, n in sorted(families.items())))
+    most = max((len(trial.earlier) for trial in plan.trials), default=0)
+    if most:
+        say(console, f"checkpoints: up to {most + 1} a trial, one for each of measure.epochs")
     console.print(table)
     say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
 

@@ -10,6 +10,7 @@ from sweep.progress import SilentProgress
 from sweep.summary import shown_variants
 from sweep.sweepfile import load_sweep
 from tests.sweep import image_files as files
+from tests.sweep.command_line import call
 
 SHORT = ["training.epochs=1", "training.seed=0", "measure.num_samples=60"]
 
@@ -64,3 +65,9 @@ def test_mnist_has_the_layers_of_figure_6(tmp_path, mnist):
     rows = found.results.results[-1].rows
     layers = list(dict.fromkeys(row.layer for row in rows if row.quantity == "id/twonn"))
     assert layers == ["input", "conv1", "pool1", "conv2", "pool2", "hidden", "head"]
+
+
+def test_check_tells_of_several_checkpoints(capsys, tmp_path):
+    code, output, _ = call(capsys, "check", "dynamics", "--storage", tmp_path / "storage")
+    assert code == 0
+    assert "checkpoints: up to 12 a trial" in output
