@@ -73,9 +73,10 @@ def is_trained(trial: Trial, paths: TrialPaths) -> bool:
 def changed_origin(trial: Trial, paths: TrialPaths) -> str:
     """Which file of the user's has changed since the trial's checkpoint was sealed; "": none."""
     now = origin_of(trial.config.model)
-    if not now or not is_trained(trial, paths):
+    checkpoint = paths.checkpoint(trial.epoch)
+    if not now or not is_sealed(checkpoint):
         return ""
-    sealed = read_manifest(paths.checkpoint(trial.epoch)).get("origin", {})
+    sealed = read_manifest(checkpoint).get("origin", {})
     for path, digest in now.items():
         if sealed.get(path, digest) != digest:
             return (
