@@ -68,13 +68,19 @@ def write_report(
     tracker: Tracker,
 ) -> Path:
     """Write regression and page, and hand both to the tracker."""
+    from sweep.published.compare import compare_published
     from sweep.report.page import render_page
     from sweep.report.picture import to_png
+    from sweep.report.published_figures import draw_published
     from sweep.report.static import draw_overview
     from sweep.summary import main_quantity
 
     paths = results.work.sweep_paths
     write_file(paths.report, render_page(results, regression, failures))
+    comparison = compare_published(results)
+    if comparison is not None and comparison.pairs:
+        write_file(paths.published, to_png(draw_published(comparison)))
+        send(lambda: tracker.report(results.work, paths.published))
     if regression is not None:
         write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
         quantity = main_quantity(results.results)

@@ -13,7 +13,7 @@ measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
 activations-<epoch>/<settings key>/   while measuring, or kept: plan/, pass-0/part-0003/
 scratch-<epoch>/<settings key>/       while measuring: rows and tiles of single layers
 failure.json                 why the trial has none (removed once it has)
-report.html, overview.png, profiles.png, dynamics.png, regression.json
+report.html, overview.png, profiles.png, dynamics.png, published.png, regression.json
 claims.csv, claims.json, claims.png          what the sweep was asked to show
 tune/                          Ray Tune's scratch; never read
 suites/<suite name>/
@@ -164,6 +164,10 @@ class SweepPaths:
     @property
     def profiles(self) -> Path:
         return self.folder / "profiles.png"
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published.png"
 
     @property
     def dynamics(self) -> Path:

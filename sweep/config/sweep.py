@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from sweep.config.analyses import AnalysesConfig
 from sweep.config.axes import Block
@@ -12,8 +14,13 @@ from sweep.config.measure import MeasureConfig
 from sweep.config.model import ModelConfig
 from sweep.config.regression import RegressionConfig
 from sweep.config.resources import ResourcesConfig
-from sweep.config.section import Section, Seed
+from sweep.config.section import Section, Seed, known_name
 from sweep.config.training import TrainingConfig
+from sweep.published import published_names
+
+PublishedName = Annotated[
+    str, AfterValidator(lambda name: known_name("published table", name, published_names()))
+]
 
 
 class TrialConfig(Section):
@@ -55,4 +62,9 @@ class SweepConfig(Section):
     regression: RegressionConfig = RegressionConfig()
     claims: list[ClaimConfig] = Field(
         default=[], description="what is asked of the results, each with its rule"
+    )
+    published: PublishedName | None = Field(
+        default=None,
+        description="a table of published numbers that the report draws beside the sweep's own: "
+        "ansuini2019_hunchbacks, ansuini2019_last_hidden, ansuini2019_mnist",
     )

@@ -10,8 +10,10 @@ from typing import Any
 import jinja2
 import plotly.offline
 
+from sweep.published.compare import Comparison, compare_published
 from sweep.regression import FAMILY, SEED, Regression
 from sweep.report.figures import axis_figure, profile_figure, scatter_figure
+from sweep.report.published_figures import published_figures
 from sweep.results import SweepResults, trials_table
 from sweep.space import varied_keys
 from sweep.summary import headline, interval_text, main_quantity, summarize_families
@@ -34,7 +36,8 @@ def render_page(
     environment.filters["interval"] = interval_text
     environment.filters["signed"] = lambda value: f"{value:+.2f}"
     work = results.work
-    figures = _figures(results, regression)
+    comparison = compare_published(results)
+    figures = _figures(results, regression) + _published(comparison)
     return environment.get_template("page.html.j2").render(
         config=work.config,
         source=results.source,
@@ -49,6 +52,7 @@ def render_page(
         regression=regression,
         headline=headline(regression) if regression else [],
         failures=failures,
+        comparison=comparison,
         figures=figures,
         # "</script>" inside a string would end the script early.
         figures_json=_for_script([figure["figure"] for figure in figures]),
@@ -86,6 +90,11 @@ def _figures(results: SweepResults, regression: Regression | None) -> list[dict[
             caption = f"along {axis}: markers grow with it"
             figures.append({"section": "axes", "caption": caption, "figure": figure})
     return figures
+
+
+def _published(comparison: Comparison | None) -> list[dict[str, Any]]:
+    drawn = published_figures(comparison) if comparison else []
+    return [{"section": "published", "caption": "", "figure": figure} for figure in drawn]
 
 
 def _for_script(value: Any) -> str:
