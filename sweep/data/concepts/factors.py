@@ -49,7 +49,8 @@ DISCRETE: Mapping[str, int] = {
     "order_right": 2,
     "depth_left": 2,
     "depth_right": 2,
-    "tones": 16,
+    "odd_tone": 6,
+    "slender": 6,
 }
 NUM_CLASSES = (MOST_TREES + 1) ** 2
 CLASS_NAMES = [

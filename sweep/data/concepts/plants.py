@@ -20,9 +20,11 @@ JITTER = 0.09
 
 @dataclass(frozen=True)
 class Plant:
-    """One of the four. foot: y. scale: what nearness does to its size."""
+    """One of the four. foot: y. dark, slender: its tone and form, whatever it is."""
 
     tree: bool
+    dark: bool
+    slender: bool
     x: float
     foot: float
     height: float
@@ -41,10 +43,15 @@ def plants_of(world: World, site: Site) -> list[Plant]:
             near = (place + one.discrete[f"depth_{name}"]) % 2
             first = (place + one.discrete[f"order_{name}"]) % 2 == 0
             trees = one.trees[side]
+            tree = trees == 2 or (trees == 1 and first)
             height = one.between(f"plant_height_{number}", 0.185, 0.265)
             found.append(
                 Plant(
-                    tree=trees == 2 or (trees == 1 and first),
+                    tree=tree,
+                    # In two thirds of the pictures one of the four has the others' tone,
+                    # in two thirds one is slender.
+                    dark=tree == (one.discrete["odd_tone"] == number),
+                    slender=one.discrete["slender"] == number,
                     x=share * space if side == 0 else 1 - share * space,
                     foot=FRONT if near else BACK,
                     height=height * (1.12 if near else 0.84),
@@ -70,13 +77,12 @@ def _far(plant: Plant) -> float:
 
 
 def _foliage(world: World, plant: Plant) -> Color:
-    """Bright or dark whatever the plant is: what is a tree, its form alone says.
+    """Mostly bright for trees and dark for others: color alone doesn't say what is a tree.
 
     Each of the four is a little apart in hue, so that crowns in a row don't run together.
     """
-    dark = world.one.discrete["tones"] >> plant.number & 1
     hue = 0.12 + 0.64 * world.one.continuous["foliage_hue"] + 0.08 * plant.number
-    pair = world.land.dark_foliage if dark else world.land.foliage
+    pair = world.land.dark_foliage if plant.dark else world.land.foliage
     return world.lit(mix(*pair, hue), _far(plant))
 
 
@@ -86,11 +92,18 @@ def _tree(canvas: Canvas, world: World, plant: Plant) -> None:
     canvas.paint(stem, world.lit(TRUNK, far), painted_labels("tree", "trunk", "wood"))
     color = _foliage(world, plant)
     middle = foot - 0.66 * h
-    crown = union(
-        ellipse(x, middle - 0.06 * h, 0.23 * h, 0.28 * h),
-        ellipse(x - 0.14 * h, middle + 0.09 * h, 0.17 * h, 0.17 * h),
-        ellipse(x + 0.14 * h, middle + 0.09 * h, 0.17 * h, 0.17 * h),
-    )
+    if plant.slender:  # as poplars are
+        middle = foot - 0.58 * h
+        crown = union(
+            ellipse(x, middle, 0.165 * h, 0.42 * h),
+            ellipse(x, middle + 0.12 * h, 0.185 * h, 0.27 * h),
+        )
+    else:
+        crown = union(
+            ellipse(x, middle - 0.06 * h, 0.23 * h, 0.28 * h),
+            ellipse(x - 0.14 * h, middle + 0.09 * h, 0.17 * h, 0.17 * h),
+            ellipse(x + 0.14 * h, middle + 0.09 * h, 0.17 * h, 0.17 * h),
+        )
     fill = shaded(color, x, 0.3 * h, 0.13 * world.sun)
     canvas.paint(crown, fill, painted_labels("tree", "crown", "leaf"))
     shine = mix(color, world.lit(rgb("fff3c4")), 0.35)
@@ -105,9 +118,10 @@ def _pine(canvas: Canvas, world: World, plant: Plant) -> None:
     color = _foliage(world, plant)
     crown = painted_labels("pine", "crown", "leaf")
     white = painted_labels("pine", "crown", "snow")
-    for number, (low, high, half) in enumerate(
+    for number, (low, high, wide) in enumerate(
         ((0.14, 0.56, 0.27), (0.36, 0.76, 0.215), (0.58, 1.0, 0.155))
     ):
+        half = 0.72 * wide if plant.slender else wide
         tier = _tier(x, foot - high * h, foot - low * h, half * h)
         shade = mix(color, world.lit(rgb("c8d8a8")), 0.07 * number)
         canvas.paint(tier, shaded(shade, x, half * h, 0.16 * world.sun), crown)
