@@ -50,7 +50,8 @@ def draw_variants(results: Sequence[TrialResult], quantity: str) -> Figure:
         panel.set_xlabel("relative depth")
         panel.set_ylim(bottom=0)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(frameon=False, fontsize=8)
+        if panel.get_legend_handles_labels()[0]:  # one layer alone is no profile
+            panel.legend(frameon=False, fontsize=8)
     for empty in panels[len(families) :]:
         empty.set_visible(False)
     panels[0].set_ylabel(quantity)
