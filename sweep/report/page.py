@@ -70,7 +70,8 @@ def _figures(results: SweepResults, regression: Regression | None) -> list[dict[
         return figures
     for family in sorted({result.trial.config.model.name for result in results.results}):
         figure = profile_figure(results.results, family, quantity)
-        figures.append({"section": "profiles", "caption": "", "figure": figure})
+        if figure["data"]:  # one layer alone is no profile
+            figures.append({"section": "profiles", "caption": "", "figure": figure})
     if regression is None or not regression.correlations:
         return figures
     predictor, response = regression.correlations[0].predictor, regression.response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ from sweep.report.picture import COLORS
 
 PANEL_INCHES = (3.6, 3.0)
 PANELS_IN_ROW = 4
+TITLE_LETTERS = 90
 OURS, PUBLISHED = COLORS[0], COLORS[1]
 
 
@@ -149,7 +151,7 @@ def _draw_scatter(comparison: Comparison, response: str) -> Figure:
         )
     axes.errorbar([], [], fmt="s", color=PUBLISHED, mfc="none", label="published")
     axes.set(xlabel=f"{comparison.quantity}, last hidden layer", ylabel=response)
-    axes.set_title(_said(comparison), fontsize=9)
+    axes.set_title(_said(comparison), fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -168,9 +170,8 @@ def _title(model: str, variant: str) -> str:
 
 def _said(comparison: Comparison) -> str:
     """The source, and whether the two can be compared."""
-    source = comparison.table.source
-    if comparison.comparable:
-        return f"beside {source}"
-    return f"beside {source}: not comparable, they differ in\n" + ", ".join(
-        what for what, _, _ in comparison.differing
-    )
+    lines = [f"beside {comparison.table.source}"]
+    if comparison.differing:
+        what = ", ".join(what for what, _, _ in comparison.differing)
+        lines.append(f"not comparable, they differ in: {what}")
+    return "\n".join(fill(line, TITLE_LETTERS) for line in lines)

@@ -15,6 +15,10 @@ from sweep.report.profiles import mean_profile
 from sweep.results import TrialResult, scalar_name, scalars, trial_parameters
 from sweep.summary import TRUE_LABELS, UNTRAINED, variant
 
+# Of as many families as there are colors, then of the next ones.
+MARKERS = "os^D"
+LINES = ("-", "--", "-.", (0, (1, 1)))
+
 
 def draw_profile(result: TrialResult) -> Figure:
     """One trial: each per-layer quantity that has an interval, over relative depth.
@@ -49,14 +53,19 @@ def draw_profile(result: TrialResult) -> Figure:
 
 
 def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) -> Figure:
-    """Mean profile per family, images and labels as they are (left), last hidden against response (right)."""
+    """Mean profile per family as it is (left), last hidden layer against response (right).
+
+    As it is: without label noise or a luminance gradient. Where only one layer is measured
+    there is no profile, and nothing on the left.
+    """
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     predictor = scalar_name(quantity, "last_hidden")
     families = sorted({str(trial_parameters(result.trial)[FAMILY]) for result in results})
-    for color, family in zip(COLORS, families, strict=False):
+    for number, family in enumerate(families):
+        color, again = COLORS[number % len(COLORS)], number // len(COLORS) % len(MARKERS)
         members = [result for result in results if result.trial.config.model.name == family]
-        for role, style in (("trained", "-"), ("untrained", ":")):
+        for role, style in (("trained", LINES[again]), ("untrained", ":")):
             clean = [
                 result
                 for result in members
@@ -74,7 +83,10 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
             if predictor in found and response in found
         ]
         if points:
-            right.scatter(*zip(*points, strict=True), color=color, s=18, alpha=0.8, label=family)
+            place = tuple(zip(*points, strict=True))
+            marker = MARKERS[again]
+            right.scatter(*place, color=color, marker=marker, s=18, alpha=0.8, label=family)
+    left.set_visible(bool(left.lines))
     left.plot([], [], "k:", label="untrained")
     left.set(xlabel="relative depth", ylabel=f"{quantity}, mean over trials")
     left.set_ylim(bottom=0)
@@ -82,6 +94,6 @@ def draw_overview(results: Sequence[TrialResult], quantity: str, response: str) 
     right.set(xlabel=predictor, ylabel=response)
     right.set_title("Last hidden layer, all trials")
     for axes in (left, right):
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, ncols=1 + (len(families) > len(COLORS)))
         axes.spines[["top", "right"]].set_visible(False)
     return figure
