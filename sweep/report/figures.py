@@ -18,6 +18,8 @@ from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
 DASHES = {TRUE_LABELS: "solid", UNTRAINED: "dot"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 
+# Entries of a legend that the margin below a figure holds; more take more lines.
+LEGEND_ENTRIES = 8
 NOISE, GRADIENT = "training.label_noise", "training.luminance_gradient"
 
 Figure = dict[str, Any]
@@ -102,7 +104,9 @@ def scatter_figure(table: pd.DataFrame, predictor: str, response: str) -> Figure
             }
         )
     traces += _fit(part[predictor].to_numpy(float), part[response].to_numpy(float))
-    return {"data": traces, "layout": layout_of(predictor, response)}
+    layout = layout_of(predictor, response)
+    layout["margin"]["b"] += 20 * (len(traces) // LEGEND_ENTRIES)
+    return {"data": traces, "layout": layout}
 
 
 def axis_figure(
