@@ -21,7 +21,6 @@ def check_claims(config: SweepConfig) -> None:
     layered = [name for analysis in analyses for name in analysis.layer_quantities]
     scalars = [name for analysis in analyses for name in analysis.network_quantities]
     scalars += [scalar_name(name, summary) for name in layered for summary in SUMMARIES]
-    scalars += ["test_error"] if "test_accuracy" in scalars else []
     keys = [ROLE, *axis_names(), *scalars, *HISTORY_KEYS]
     for number, claim in enumerate(config.claims):
         at = f"claims.{number}"

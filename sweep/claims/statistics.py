@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sweep.config import ClaimConfig
 from sweep.measurement import Measurement
-from sweep.results import Scalar, TrialResult, scalars
+from sweep.results import TrialResult, scalars
 from sweep.space import untrained_twin
 
 HALF = 0.5  # of a network's depth
@@ -146,14 +146,11 @@ def scalar(reading: Reading) -> float:
 
 
 def network_scalar(result: TrialResult, name: str) -> float:
-    """By name; test_error is 1 - test_accuracy. Raises NoValueError if it has none."""
-    found = scalars(result.rows)
-    if name == "test_error" and name not in found and "test_accuracy" in found:
-        return 1 - found["test_accuracy"].value
-    value = found.get(name, Scalar(math.nan)).value
-    if not math.isfinite(value):
+    """A number of the network by its name. Raises NoValueError if it has none."""
+    found = scalars(result.rows).get(name)
+    if found is None:
         raise NoValueError(f"{name} has no value")
-    return value
+    return found.value
 
 
 def _profile(reading: Reading) -> Profile:

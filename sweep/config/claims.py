@@ -69,10 +69,7 @@ class ClaimConfig(Section):
         description="a quantity measured per layer; of `scalar` one of a network",
     )
     over: str | None = Field(default=None, description="of `ratio`: the quantity to divide by")
-    response: str = Field(
-        default="test_error",
-        description="of `correlation`: a scalar of a trial; test_error is 1 - test_accuracy",
-    )
+    response: str = Field(default="test_error", description="of `correlation`: a scalar of a trial")
     where: dict[str, Condition] = Field(
         default={},
         description="which networks: role (trained, unless it says untrained), keys such as "

@@ -40,7 +40,8 @@ def network(values, role="trained", units=1000, width=8, seed=0, accuracy=0.9, *
         for index, value in enumerate(profile)
     ]  # fmt: skip
     rows.append(Measurement(trial.key, trial.epoch, "network", "last_hidden", 1.0, layer_index=3))
-    rows.append(Measurement(trial.key, trial.epoch, "accuracy", "test_accuracy", accuracy))
+    for name, value in (("test_accuracy", accuracy), ("test_error", 1 - accuracy)):
+        rows.append(Measurement(trial.key, trial.epoch, "accuracy", name, value))
     return TrialResult(trial, rows, [{"epoch": 5.0, "train_accuracy": accuracy}])
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from sweep import run_suite
+from sweep.claims import check_claims
 from sweep.cli import app
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
@@ -182,3 +183,12 @@ def test_ready_suites_are_valid(name):
 
 def test_the_command_line_knows_claims():
     assert "claims" in {command.callback.__name__ for command in app.registered_commands}
+
+
+def test_the_papers_claims_have_one_set_of_rules():
+    """No rule is fitted to a data set."""
+    digits, concepts = open_suite("claims").sweeps
+    assert digits.config.claims == concepts.config.claims
+    assert len({claim.claim for claim in digits.config.claims}) == len(digits.config.claims)
+    for sweep in (digits, concepts):
+        check_claims(sweep.config)
