@@ -32,8 +32,8 @@ class Pair:
     """A published number and ours.
 
     model: as the sweep names it. layer, relative_depth: ours. value: mean over num_trials
-    networks that differ in no more than the seed. low, high: of the one network; None for
-    several. response: ours, as a mean too; None where the table has none.
+    networks of the same model and variant, such as seeds. low, high: of the one network;
+    None for several. response: ours, as a mean too; None where the table has none.
     """
 
     published: PublishedValue
@@ -242,5 +242,5 @@ def _differing(
         trained = {r.trial.config.training.epochs for r in used if variant_key(r.trial) == variant}
         if trained - {epochs}:
             told = ", ".join(map(str, sorted(trained)))
-            differing.append((f"epochs here, {variant}", str(epochs), told))
+            differing.append((f"epochs ({variant})", str(epochs), told))
     return differing

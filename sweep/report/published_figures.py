@@ -12,7 +12,7 @@ from sweep.published.compare import Comparison, Pair
 from sweep.report.figures import layout_of, short
 from sweep.report.picture import COLORS
 
-PANEL_INCHES = (3.6, 3.0)
+PANEL_INCHES = (3.6, 3.3)
 PANELS_IN_ROW = 4
 TITLE_LETTERS = 90
 OURS, PUBLISHED = COLORS[0], COLORS[1]

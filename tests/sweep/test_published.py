@@ -163,7 +163,7 @@ def test_variants_of_mnist_stand_beside_theirs_layer_by_layer():
     short = results_of("ansuini2019_mnist", [(trial("cnn", epochs=5), layers)], "mnist", 10)
     differing = {what: (published, here) for what, published, here in
                  compare_published(short).differing}  # fmt: skip
-    assert differing["epochs here, original"] == ("200", "5")
+    assert differing["epochs (original)"] == ("200", "5")
     assert differing["network"][1] == "cnn"
 
 
