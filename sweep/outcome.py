@@ -6,8 +6,10 @@ Trains and measures nothing; a command of the command line calls one function.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+from sweep.claims import judge_claims
 from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.progress import Progress
@@ -67,16 +69,24 @@ def write_report(
     failures: dict[str, Failure],
     tracker: Tracker,
 ) -> Path:
-    """Write regression and page, and hand both to the tracker."""
+    """Write regression, claims and page, and hand all to the tracker."""
     from sweep.published.compare import compare_published
+    from sweep.report.claims_files import write_claims
+    from sweep.report.dynamics import draw_dynamics
     from sweep.report.page import render_page
     from sweep.report.picture import to_png
     from sweep.report.published_figures import draw_published
     from sweep.report.static import draw_overview
+    from sweep.report.variants import draw_variants
     from sweep.summary import main_quantity
 
     paths = results.work.sweep_paths
-    write_file(paths.report, render_page(results, regression, failures))
+    claims = judge_claims(results)
+    write_file(paths.report, render_page(results, regression, failures, claims))
+    if claims.claims:
+        write_claims([claims], paths.claims)
+        for path in (paths.claims.table, paths.claims.picture):
+            send(partial(tracker.report, results.work, path))
     comparison = compare_published(results)
     if comparison is not None and comparison.pairs:
         write_file(paths.published, to_png(draw_published(comparison)))
@@ -87,9 +97,14 @@ def write_report(
         pictures = []
         if quantity is not None:
             figure = draw_overview(results.results, quantity, regression.response)
-            write_file(paths.overview, to_png(figure))
-            pictures.append(paths.overview)
-        send(lambda: tracker.regression(results.work, regression, pictures))
+            pictures.append((paths.overview, figure))
+            pictures.append((paths.profiles, draw_variants(results.results, quantity)))
+            if any(result.earlier for result in results.results):
+                pictures.append((paths.dynamics, draw_dynamics(results.results, quantity)))
+        for path, figure in pictures:
+            write_file(path, to_png(figure))
+        drawn = [path for path, _ in pictures]
+        send(lambda: tracker.regression(results.work, regression, drawn))
     send(lambda: tracker.report(results.work, paths.report))
     return paths.report
 

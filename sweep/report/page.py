@@ -10,8 +10,11 @@ from typing import Any
 import jinja2
 import plotly.offline
 
+from sweep.claims import SweepClaims
 from sweep.published.compare import Comparison, compare_published
 from sweep.regression import FAMILY, SEED, Regression
+from sweep.report.claims_table import claims_context
+from sweep.report.dynamics_figures import course_figure, epochs_figure
 from sweep.report.figures import axis_figure, profile_figure, scatter_figure
 from sweep.report.published_figures import published_figures
 from sweep.results import SweepResults, trials_table
@@ -22,17 +25,25 @@ from sweep.work import Failure
 LIBRARIES = ("idsweep", "torch", "torchvision", "ray", "mlflow", "pyarrow", "numpy")
 
 
-def render_page(
-    results: SweepResults, regression: Regression | None, failures: dict[str, Failure]
-) -> str:
-    """The report of a sweep as HTML."""
-    environment = jinja2.Environment(
+def templates() -> jinja2.Environment:
+    """The pages' templates; what is put into them is escaped."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("sweep.report", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def render_page(
+    results: SweepResults,
+    regression: Regression | None,
+    failures: dict[str, Failure],
+    claims: SweepClaims | None = None,
+) -> str:
+    """The report of a sweep as HTML."""
+    environment = templates()
     environment.filters["interval"] = interval_text
     environment.filters["signed"] = lambda value: f"{value:+.2f}"
     work = results.work
@@ -52,6 +63,7 @@ def render_page(
         regression=regression,
         headline=headline(regression) if regression else [],
         failures=failures,
+        **claims_context([claims] if claims else []),
         comparison=comparison,
         figures=figures,
         # "</script>" inside a string would end the script early.
@@ -72,6 +84,10 @@ def _figures(results: SweepResults, regression: Regression | None) -> list[dict[
         figure = profile_figure(results.results, family, quantity)
         if figure["data"]:  # one layer alone is no profile
             figures.append({"section": "profiles", "caption": "", "figure": figure})
+        for draw in (epochs_figure, course_figure):
+            figure_by_epoch = draw(results.results, family, quantity)
+            if figure_by_epoch is not None:
+                figures.append({"section": "dynamics", "caption": "", "figure": figure_by_epoch})
     if regression is None or not regression.correlations:
         return figures
     predictor, response = regression.correlations[0].predictor, regression.response
