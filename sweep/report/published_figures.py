@@ -46,7 +46,7 @@ def draw_published(comparison: Comparison) -> Figure:
         panel.plot([], [], color=PUBLISHED, ls="--", marker="s", mfc="none", label="published")
         panel.set_title(_title(*name), fontsize=10)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.set_ylim(bottom=0)
+    panels[0].set_ylim(bottom=0)  # once all are drawn: it ends scaling, and they share it
     for panel in panels[len(groups) :]:
         panel.set_visible(False)
     if groups:

@@ -48,11 +48,11 @@ def draw_variants(results: Sequence[TrialResult], quantity: str) -> Figure:
             panel.plot(profile.depth, profile.mean, linestyle=style, color=color, label=label)
         panel.set_title(family)
         panel.set_xlabel("relative depth")
-        panel.set_ylim(bottom=0)
         panel.spines[["top", "right"]].set_visible(False)
         if panel.get_legend_handles_labels()[0]:  # one layer alone is no profile
             panel.legend(frameon=False, fontsize=8)
     for empty in panels[len(families) :]:
         empty.set_visible(False)
     panels[0].set_ylabel(quantity)
+    panels[0].set_ylim(bottom=0)  # once all are drawn: it ends scaling, and they share it
     return figure
