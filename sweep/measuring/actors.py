@@ -79,6 +79,7 @@ class MeasuringPool:
         make = ray.remote(MeasuringActor).options(**options)
         self._idle = [_Actor(make.remote(work)) for _ in range(config.actors)]
         self._schedule = Schedule()
+        self._trials: dict[str, Trial] = {}  # by key: units know one checkpoint of theirs
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="measuring", daemon=True)
@@ -136,6 +137,7 @@ class MeasuringPool:
                 return True
             if trial is None:
                 return False
+            self._trials[trial.key] = trial
             self._schedule.add(trial)
             timeout = 0
 
@@ -158,13 +160,15 @@ class MeasuringPool:
         return outcome
 
     def _end(self, unit: Unit, outcome: Outcome) -> None:
-        if outcome.failure is not None and not self._schedule.give_up(unit.trial):
-            record_failure(self._work.paths(unit.trial), outcome.failure)
-            self._observer.failed(unit.trial, outcome.failure)
-        self._schedule.planned(unit.trial, outcome.phases)
+        trial = self._trials[unit.trial.key]
+        paths = self._work.paths(trial)
+        if outcome.failure is not None and not self._schedule.give_up(trial):
+            record_failure(paths, outcome.failure)
+            self._observer.failed(trial, outcome.failure)
+        self._schedule.planned(trial, outcome.phases)
         if self._schedule.done(unit):
-            self._work.paths(unit.trial).failure.unlink(missing_ok=True)
-            self._observer.measured(unit.trial)
+            paths.failure.unlink(missing_ok=True)
+            self._observer.measured(trial)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from sweep.execution import LocalProcess
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress
@@ -49,6 +50,21 @@ def test_rows_are_those_of_the_plain_loop(
     assert result.regression == finished.regression
     assert "24/24 done" in lines[-2]
     assert not storage.sweep("tiny").tune.exists()
+
+
+def test_networks_measured_at_several_epochs_are_those_of_the_plain_loop(
+    cluster, tiny_file, tmp_path
+):
+    few = ["model.name=mlp", "model.width=4", "training.seed=0", "measure.epochs=[0,0.5]"]
+    file = load_sweep(tiny_file, [*few, "measure.actors=2", "training.epochs=1"])
+    rows = []
+    for name, where in (("ray", cluster), ("loop", LocalProcess())):
+        storage = open_storage(tmp_path / name, create=True)
+        lines = []
+        run_sweep(file, storage, where, PlainProgress(lines.append))
+        rows.append(exported(storage, tmp_path))
+        assert not [line for line in lines if "from the sealed" in line]  # MLflow has them all
+    assert rows[0] == rows[1]
 
 
 def test_a_failing_trial_is_told_and_stops_no_other(cluster, tiny_file, storage):
