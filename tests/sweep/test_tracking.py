@@ -86,7 +86,8 @@ def test_sweep_and_regression_are_runs_of_their_own(finished):
     assert len(runs) == 24 + 2
     roles = {tags["idsweep.role"]: artifacts for *_, tags, _, artifacts in runs}
     assert roles["sweep"] == ["report.html", "sweep.yaml"]
-    assert set(roles["regression"]) == {"overview.png", "regression.csv", "regression.json"}
+    pictures = {"overview.png", "profiles.png"}
+    assert set(roles["regression"]) == pictures | {"regression.csv", "regression.json"}
 
 
 def test_tracking_twice_changes_nothing(own_copy):
