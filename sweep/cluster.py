@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,8 +125,11 @@ class RayCluster:
             }
         else:
             settings["address"] = self.address
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(**settings)
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
         except (ConnectionError, RuntimeError, ValueError) as error:
             first_line = (str(error).splitlines() or [""])[0]
             raise UserError(

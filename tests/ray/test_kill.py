@@ -64,12 +64,13 @@ def test_killed_and_run_again_until_done(finished, tiny_file, tmp_path):
     folder = tmp_path / "storage"
     rng = random.Random()  # any moment must do, so every run of the test takes others
     moments = [(0, rng.uniform(0, 6)), (1, rng.uniform(0, 2)), (rng.randint(4, 16), 0)]
-    print("killed at (sealed, seconds later):", moments)
+    stop = rng.choice([signal.SIGINT, signal.SIGTERM])  # Ctrl-C, or whoever manages the job
+    print("killed at (sealed, seconds later):", moments, "and stopped by", stop)
     with (tmp_path / "log").open("w+") as log:
         for count, delay in moments:
             assert stop_at(start(tiny_file, folder, log), folder, count, delay, signal.SIGKILL) < 0
         before = sealed(folder)
-        code = stop_at(start(tiny_file, folder, log), folder, before + 1, 0.2, signal.SIGINT)
+        code = stop_at(start(tiny_file, folder, log), folder, before + 1, 0.2, stop)
         assert code == 130
         log.seek(0)
         assert "the same command goes on from there" in log.read()
