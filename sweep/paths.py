@@ -1,24 +1,25 @@
 """Every file that idsweep owns, named in one place.
 
 <storage>/
-storage.json                     which version of the schema wrote this storage
-mlflow.db, mlflow-artifacts/     the embedded MLflow store
-data/<data key>/                 sealed Arrow partitions, shared by all sweeps
-sweeps/<sweep name>/
-sweep.yaml, sweep.json         the file as given; as understood, with its trials
-lock                           held by the driver while it lives
-trials/<trial key>/
-checkpoint-<epoch>/          sealed: weights, training history
-measured-<epoch>/<analysis>-<settings key>/   sealed: measurement rows
-activations-<epoch>/<settings key>/   while measuring, or kept: plan/, pass-0/part-0003/
-scratch-<epoch>/<settings key>/       while measuring: rows and tiles of single layers
-failure.json                 why the trial has none (removed once it has)
-report.html, overview.png, profiles.png, dynamics.png, published.png, regression.json
-claims.csv, claims.json, claims.png          what the sweep was asked to show
-tune/                          Ray Tune's scratch; never read
-suites/<suite name>/
-suite.yaml                     the file as given
-report.html, claims.csv, claims.json, claims.png   of its sweeps together
+|- storage.json              which version of the schema wrote this storage
+|- mlflow.db, mlflow-artifacts/    the embedded MLflow store
+|- data/<data key>/          sealed Arrow partitions, shared by all sweeps
+|- sweeps/<sweep name>/
+|  |- sweep.yaml, sweep.json    the file as given; as understood, with its trials
+|  |- lock                   held by the driver while it lives
+|  |- trials/<trial key>/
+|  |  |- checkpoint-<epoch>/    sealed: weights, training history
+|  |  |- measured-<epoch>/<analysis>-<settings key>/    sealed: measurement rows
+|  |  |- activations-<epoch>/<settings key>/    while measuring, or kept: plan/, pass-0/part-0003/
+|  |  |- scratch-<epoch>/<settings key>/    while measuring: rows and tiles of single layers
+|  |  `- failure.json        why the trial has none (removed once it has)
+|  |- report.html, regression.json
+|  |- overview.png, profiles.png, dynamics.png, published.png
+|  |- claims.csv, claims.json, claims.png    what the sweep was asked to show
+|  `- tune/                  Ray Tune's scratch; never read
+`- suites/<suite name>/
+   |- suite.yaml             the file as given
+   `- report.html, claims.csv, claims.json, claims.png    of its sweeps together
 """
 
 from __future__ import annotations
