@@ -55,7 +55,7 @@ def print_claims(found: Sequence[SweepClaims], console: Console) -> None:
     lines = claim_lines(found)
     if not lines:
         return
-    table = _table("claim", "data", "estimate", "claimed", "published", "verdict", "networks")
+    table = _table("", "data", "estimate", "claimed", "published", "verdict", "networks")
     for line in lines:
         table.add_row(
             line.claim if line.first else "",
@@ -124,4 +124,5 @@ def estimate_text(one: ClaimResult) -> str:
     """Such as "2.31 [1.9, 2.8]"; "" if it is not measured."""
     if one.estimate is None or one.low is None or one.high is None:
         return ""
-    return f"{one.estimate:.3g} [{one.low:.3g}, {one.high:.3g}]"
+    form = "+.2f" if one.statistic == "correlation" else ".3g"
+    return f"{one.estimate:{form}} [{one.low:{form}}, {one.high:{form}}]"
