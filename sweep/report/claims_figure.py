@@ -23,7 +23,7 @@ SWEEP_COLORS = (COLORS[0], COLORS[3], COLORS[4], COLORS[5], COLORS[7])
 CLAIMED = "#dcefe7"
 HALF_ROW = 0.5
 MARGIN = 0.08  # of a row's range, on each side
-TICKS = (1, 2, 5)
+TICKS, FINE_TICKS = (1, 2, 5), (1, 1.2, 1.5, 2, 3, 4, 5, 7)
 
 
 def draw_claims(found: Sequence[SweepClaims]) -> Figure:
@@ -32,10 +32,10 @@ def draw_claims(found: Sequence[SweepClaims]) -> Figure:
     Open diamonds are the published numbers. Ratios stand on a logarithmic scale.
     """
     claims = list(dict.fromkeys(one.claim for sweep in found for one in sweep.claims))
-    figure = Figure(figsize=(10.5, 0.55 + 0.34 * len(found) * len(claims) + 0.42 * len(claims)))
+    figure = Figure(figsize=(10.5, 0.55 + len(claims) * (0.45 + 0.26 * len(found))))
     rows = figure.subplots(max(1, len(claims)), 1, squeeze=False)[:, 0]
     figure.subplots_adjust(left=0.36, right=0.87, top=1 - 0.45 / figure.get_figheight(),
-                           bottom=0.32 / figure.get_figheight(), hspace=0.75)  # fmt: skip
+                           bottom=0.32 / figure.get_figheight(), hspace=0.9)  # fmt: skip
     for axes, claim in zip(rows, claims, strict=False):
         members = [
             (number, sweep, one)
@@ -83,7 +83,7 @@ def _draw_row(axes: Any, claim: str, members: list[tuple[int, SweepClaims, Claim
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.text(
-        -0.02, 0.5, f"{claim}\n{ones[0].measured}, claimed {ones[0].rule}",
+        -0.02, 0.5, f"{claim}\n{ones[0].measured}\nclaimed {ones[0].rule}",
         ha="right", va="center", fontsize=8.5, transform=axes.transAxes, linespacing=1.4,
     )  # fmt: skip
 
@@ -104,9 +104,10 @@ def _reach(ones: Sequence[ClaimResult]) -> tuple[float, float]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers on a logarithmic axis: 1, 2 and 5, or powers of ten over many."""
+    """Round numbers on a logarithmic axis, the fewer the longer it is."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    steps = TICKS if last - first <= 2 else (1,)
+    decades = math.log10(high / low)
+    steps: tuple[float, ...] = FINE_TICKS if decades < 1 else TICKS if decades < 2 else (1,)
     found = [step * 10.0**power for power in range(first, last + 1) for step in steps]
     inside = [tick for tick in found if low <= tick <= high]
     finer = [float(f"{low * (high / low) ** share:.2g}") for share in (0.1, 0.5, 0.9)]
