@@ -120,7 +120,9 @@ def variant_key(trial: Trial) -> str:
         return "untrained"
     if training.luminance_gradient:
         return "" if training.label_noise else "gradient"
-    return {0: "original", 1: "shuffled"}.get(training.label_noise, "")
+    if training.label_noise:
+        return "shuffled" if training.label_noise == 1 else ""
+    return "original"
 
 
 def network_key(model: str) -> str:
@@ -210,7 +212,7 @@ def _differing(
 ) -> list[tuple[str, str, str]]:
     """What is known to differ, as (what, published, here)."""
     data, config, said = results.work.data, results.work.config, table.conventions
-    here = {
+    here: dict[str, list[str]] = {
         "quantity": [quantity],
         "images of each estimate": [str(row.num_samples) for row in rows],
         "data": [data.name],

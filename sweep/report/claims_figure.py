@@ -114,7 +114,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return inside if len(inside) > 1 else finer
 
 
-def _style(number: int) -> dict[str, str]:
+def _style(number: int) -> dict[str, Any]:
     """Color and marker of a sweep."""
     return {
         "color": SWEEP_COLORS[number % len(SWEEP_COLORS)],
