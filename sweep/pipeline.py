@@ -7,7 +7,7 @@ run it again.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweep.claims import check_claims
@@ -91,6 +91,9 @@ def run_sweep(
     work = Work(config, storage, data)
     with only_driver(work.sweep_paths.lock, config.name):
         trials = make_trials(config, data.digest)
+        if not train:
+            trials = [_as_sealed(trial, work, progress) for trial in trials]
+        _tell_unreached(config, trials, progress)
         for trial in trials:
             if problem := changed_origin(trial, work.paths(trial)):
                 raise UserError(problem)
@@ -139,6 +142,8 @@ def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     if data is None:
         return Plan(trials, 0, 0, False)
     work = Work(config, storage, data)
+    for trial in trials:
+        _check_size(trial, data)
     trained = sum(is_trained(trial, work.paths(trial)) for trial in trials if trial.epoch)
     return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
 
@@ -151,6 +156,23 @@ def _check_size(trial: Trial, data: ImageData) -> None:
             f"training.num_images: {wanted} asked, but {data.name} has {there} training images: "
             "take at most so many"
         )
+
+
+def _as_sealed(trial: Trial, work: Work, progress: Progress) -> Trial:
+    """Without the earlier epochs that training has not sealed, for only training makes them."""
+    paths = work.paths(trial)
+    there = tuple(epoch for epoch in trial.earlier if is_trained(trial.at(epoch), paths))
+    if there != trial.earlier and is_trained(trial.at(trial.epoch), paths):
+        progress.note(f"{trial.name}: not sealed at all of measure.epochs: `run` trains it anew")
+        return replace(trial, earlier=there)
+    return trial
+
+
+def _tell_unreached(config: SweepConfig, trials: list[Trial], progress: Progress) -> None:
+    last = max((trial.epoch for trial in trials), default=0.0)
+    beyond = [f"{epoch:g}" for epoch in sorted(set(config.measure.epochs)) if epoch > last]
+    if beyond:
+        progress.note(f"measure.epochs: no trial reaches {', '.join(beyond)}")
 
 
 def _train_and_measure(

@@ -12,7 +12,7 @@ from sweep.errors import UserError
 from sweep.execution import Cluster
 from sweep.outcome import report_sweep
 from sweep.paths import Storage
-from sweep.pipeline import SweepResult, run_sweep
+from sweep.pipeline import SweepResult, plan_sweep, run_sweep
 from sweep.progress import Progress
 from sweep.results import SweepResults, load_results, settle_regression
 from sweep.sealing import write_file
@@ -68,6 +68,7 @@ def run_suite(
         settle_regression(sweep.config)
         check_claims(sweep.config)
         cluster.check(sweep.config)
+        plan_sweep(sweep.config, storage)  # makes every trial, though it may not know the data yet
     results = []
     for number, sweep in enumerate(suite.sweeps, start=1):
         progress.note(f"{sweep.config.name}: sweep {number} of {len(suite.sweeps)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -147,9 +147,13 @@ def _predict_given(
     """The given network predicted, and its accuracy where it is a trial of the sweep."""
     model, sealed = model_of(given)
     own = next((r for r in results.results if r.trial.key == sealed.get("trial")), None)
-    rows = networks.table[networks.table["trial"] == sealed.get("trial")]
-    if len(rows):  # its own accuracy must not be among those that it is predicted from
-        networks = networks.without_configuration(str(rows["configuration"].iloc[0]))
+    weights = {"weights"}
+    if own is not None and (
+        model.model_dump(exclude=weights) != own.trial.config.model.model_dump(exclude=weights)
+    ):
+        own = None  # its weights in another network, or on images of another size
+    if own is not None:  # no seed of it must be among those that it is predicted from
+        networks = networks.without_configuration(_configuration(trial_parameters(own.trial)))
     training = results.work.config.training.model_dump()
     training |= sealed.get("config", {}).get("training", {}) | {"epochs": 0}
     trial, values = measure_given(results, model, TrainingConfig(**training), progress)
@@ -222,11 +226,13 @@ def _networks_table(
             family_of(str(values[FAMILY])) if group_by is None else str(values[group_by])
             for values in chosen
         ],
-        configuration=[
-            json.dumps({key: value for key, value in values.items() if key != SEED}, default=str)
-            for values in chosen
-        ],
+        configuration=[_configuration(values) for values in chosen],
     )
+
+
+def _configuration(parameters: Mapping[str, Any]) -> str:
+    """All that is set of a trial but its seed, as text."""
+    return json.dumps({k: value for k, value in parameters.items() if k != SEED}, default=str)
 
 
 def _check_key(option: str, key: str, keys: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sweep.claims.choosing import choose, in_words
 from sweep.claims.intervals import Estimate, estimate_values, read_values
-from sweep.claims.statistics import NoValueError, is_on_log
+from sweep.claims.statistics import NoValueError, is_on_log, no_effect
 from sweep.config import ClaimConfig, RegressionConfig
 from sweep.results import SweepResults, TrialResult
 from sweep.sealing import MANIFEST
@@ -27,7 +27,7 @@ class ClaimResult:
         the only one.
     measured, rule: in words. published: the same statistic of the paper's numbers, and its source.
     verdict: "shown" if the interval lies on the claimed side of the rule, "reversed" if it
-        lies beyond it, "not shown" if it does neither.
+        lies beyond both the rule and no effect, "not shown" if it does neither.
     note: who was left out, or why it is not measured.
     """
 
@@ -112,7 +112,7 @@ def judge(
         claimed=claim.interval,
         published=claim.published,
         source=claim.source,
-        verdict=decide(low, high, claim.interval),
+        verdict=decide(low, high, claim.interval, no_effect(claim.statistic)),
         num_networks=len(found.values),
         num_configurations=len(set(found.configurations)),
         over=estimate.over if estimate else "",
@@ -122,12 +122,20 @@ def judge(
 
 
 def decide(
-    low: float | None, high: float | None, claimed: tuple[float | None, float | None]
+    low: float | None,
+    high: float | None,
+    claimed: tuple[float | None, float | None],
+    null: float | None = None,
 ) -> Verdict:
     """What a rule says of an interval; claimed: from, to, of which None has no end.
 
+    null: the value that means no effect, 1 of a ratio; an interval between it and the rule
+        falls short of the claim, and reverses nothing.
+
     >>> decide(1.2, 1.5, (1.1, None)), decide(0.8, 1.0, (1.1, None)), decide(1.0, 1.5, (1.1, None))
     ('shown', 'reversed', 'not shown')
+    >>> decide(1.4, 1.8, (2, None), null=1), decide(0.4, 0.8, (2, None), null=1)
+    ('not shown', 'reversed')
     """
     if low is None or high is None:
         return "not measured"
@@ -135,6 +143,8 @@ def decide(
     most = math.inf if claimed[1] is None else claimed[1]
     if least < low and high < most:
         return "shown"
+    if null is not None:
+        least, most = min(least, null), max(most, null)
     return "reversed" if high < least or low > most else "not shown"
 
 

@@ -176,3 +176,10 @@ PER_NETWORK: dict[str, Statistic] = {
 def is_on_log(statistic: str) -> bool:
     """Whether its means are taken of logarithms."""
     return statistic in PER_NETWORK and PER_NETWORK[statistic].on_log
+
+
+def no_effect(statistic: str) -> float | None:
+    """The value that says that there is none: 1 of a ratio, 0 of a correlation."""
+    if statistic == "correlation":
+        return 0.0
+    return 1.0 if is_on_log(statistic) else None

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from estimators import ESTIMATORS
 from sweep.config.section import Section, Seed, known_name
 
+
+def _once(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("twice", "must not name anything twice")
+    return values
+
+
+Once = AfterValidator(_once)
 EstimatorName = Annotated[
     str, AfterValidator(lambda name: known_name("estimator", name, ESTIMATORS))
 ]
@@ -17,7 +26,7 @@ EstimatorName = Annotated[
 class IntrinsicConfig(Section):
     """Nonlinear intrinsic dimension of each layer."""
 
-    estimators: list[EstimatorName] = Field(
+    estimators: Annotated[list[EstimatorName], Once] = Field(
         default=["twonn", "twonn_linear"],
         min_length=1,
         description="see `idsweep list estimators`; the first is the main one",
@@ -44,7 +53,7 @@ class SurrogateConfig(Section):
     estimator: EstimatorName = Field(
         default="twonn", description="as `intrinsic` has it, to compare with"
     )
-    modes: list[Literal["matched", "ansuini2019"]] = Field(
+    modes: Annotated[list[Literal["matched", "ansuini2019"]], Once] = Field(
         default=["matched", "ansuini2019"],
         min_length=1,
         description="matched: the layer's covariance. ansuini2019: what the paper's code draws, "
@@ -56,7 +65,7 @@ class SurrogateConfig(Section):
 class SubsamplesConfig(Section):
     """A control: the published error bar, std over subsamples, beside a jackknife's interval."""
 
-    estimators: list[EstimatorName] = Field(
+    estimators: Annotated[list[EstimatorName], Once] = Field(
         default=["twonn_linear"], min_length=1, description="as published: the linear fit"
     )
     share: float = Field(
@@ -79,10 +88,10 @@ class SubsamplesConfig(Section):
 class BlocksConfig(Section):
     """A control: the dimension over disjoint blocks of fewer images."""
 
-    estimators: list[EstimatorName] = Field(
+    estimators: Annotated[list[EstimatorName], Once] = Field(
         default=["twonn"], min_length=1, description="see `idsweep list estimators`"
     )
-    numbers: list[Annotated[int, Field(ge=2, le=1000)]] = Field(
+    numbers: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Once] = Field(
         default=[2, 4, 8],
         min_length=1,
         description="how many blocks the images are cut into: 4 = a quarter of them in each",

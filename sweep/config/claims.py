@@ -57,7 +57,8 @@ class ClaimConfig(Section):
     """One claim: what is computed, over which networks, and what would show or reverse it.
 
     It is shown if the whole 95% interval lies on the claimed side, reversed if the whole
-    interval lies beyond it, and otherwise not shown.
+    interval lies beyond that and beyond no effect (a ratio of 1, a correlation of 0), and
+    otherwise not shown.
     """
 
     claim: str = Field(min_length=1, description="the claim, in a few words")

@@ -67,7 +67,8 @@ class DataConfig(Section):
         default=None,
         ge=1,
         description="how many continuous factors vary from image to image (concepts): the "
-        "latent dimension. The others stay at their middle; null: all",
+        "latent dimension. The others stay at their middle, discrete ones as in the first image; "
+        "null: all vary",
     )
     test_fraction: float = Field(
         default=0.25,

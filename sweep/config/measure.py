@@ -38,7 +38,8 @@ class MeasureConfig(Section):
     epochs: list[Epoch] = Field(
         default=[],
         description="epochs after which a profile is measured beside that of the end: 0 is the "
-        "network at initialization, 0.25 a quarter of the first epoch",
+        "network at initialization, 0.25 a quarter of the first epoch, to the nearest step after "
+        "the first. Those that a trial doesn't reach are left out",
     )
     split: Literal["train", "test"] = Field(
         default="train", description="the images of the profile; train, as in the paper"

@@ -36,7 +36,8 @@ class TrainingConfig(Section):
         default=None,
         ge=2,
         description="training images, classes in proportion; a larger number holds those of a "
-        "smaller one of the same seed. null takes all. Profiles are measured on the same images",
+        "smaller one of the same seed. null takes all. Profiles are measured on the same "
+        "images whatever is trained on: most of them may then be new to the network",
     )
     augmentation: Literal["none", "crop", "crop_flip"] = Field(
         default="none",
@@ -52,6 +53,7 @@ class TrainingConfig(Section):
     luminance_gradient: float = Field(
         default=0.0,
         ge=0,
+        le=1e4,  # beyond it float32 keeps nothing of an 8-bit image
         description="the paper's MNIST*, at 300: each image, also of test and profile, gets an "
         "offset drawn from 0 to this many times the range of pixels, and all are then scaled back",
     )

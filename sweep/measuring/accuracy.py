@@ -14,16 +14,17 @@ from sweep.measurement import Measurement
 from sweep.measuring.activations import pixel_batches
 from sweep.measuring.checkpoint import LayerView, NetworkView
 from sweep.training.labels import corrupt_labels
+from sweep.training.subset import choose_subset
 from sweep.training.trainer import TOP, evaluate
 
 
 class AccuracyAnalysis:
     """Accuracy (Wilson score interval) and mean cross-entropy, in evaluation mode.
 
-    The training accuracy is against the labels trained on, noise included; the error is
-    one minus the accuracy. Top-5: the class is among the five largest outputs, which says
-    something where there are six classes or more. A network whose outputs are not the
-    classes of the data has none of these, and its rows say why.
+    The training accuracy is over the images trained on, against their labels then, noise
+    included; the error is one minus the accuracy. Top-5: the class is among the five
+    largest outputs, which says something where there are six classes or more. A network
+    whose outputs are not the classes of the data has none of these, and its rows say why.
     """
 
     name = "accuracy"
@@ -73,10 +74,13 @@ class AccuracyAnalysis:
             settings |= {"label_noise": training.label_noise, "noise_seed": training.seed}
             labels = corrupt_labels(labels, training.label_noise, data.num_classes, training.seed)
         rows = np.arange(len(labels))
+        if name == "train" and training.num_images is not None:
+            rows = choose_subset(split.labels, training.num_images, training.seed)
+            settings["num_images"] = training.num_images
         if self.max_images is not None and len(rows) > self.max_images:
             rng = np.random.default_rng([checkpoint.config.seed, len(rows)])
+            settings["drawn_from"] = len(rows)
             rows = np.sort(rng.permutation(rows)[: self.max_images])
-            settings["drawn_from"] = len(labels)
         count = len(rows)
         if view.network.num_outputs != data.num_classes:
             reason = (

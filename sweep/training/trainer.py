@@ -85,7 +85,9 @@ def _train(
     steps_per_epoch = len(_batches(chosen, config.batch_size))
     optimizer = _optimizer(network, config)
     schedule = _schedule(optimizer, config, config.epochs * steps_per_epoch)
-    sealed_after = {epoch: round(epoch * steps_per_epoch) for epoch in trial.earlier}
+    sealed_after = {
+        epoch: max(1, round(epoch * steps_per_epoch)) if epoch else 0 for epoch in trial.earlier
+    }
     order = torch.Generator().manual_seed(config.seed)
     changes = torch.Generator().manual_seed(config.seed)  # leaves the order of batches alone
     step = 0

@@ -9,7 +9,7 @@ import pytest
 from sweep.claims import check_claims, judge_claims
 from sweep.claims.choosing import choose
 from sweep.claims.judge import decide, judge
-from sweep.claims.statistics import PER_NETWORK
+from sweep.claims.statistics import PER_NETWORK, no_effect
 from sweep.config import STATISTICS, ClaimConfig, RegressionConfig, SweepConfig, TrialConfig
 from sweep.errors import UserError
 from sweep.measurement import Measurement
@@ -167,6 +167,20 @@ def test_trained_is_set_against_its_own_twin():
 )
 def test_the_whole_interval_decides(low, high, claimed, verdict):
     assert decide(low, high, claimed) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "claimed", "verdict"),
+    [
+        (1.4, 1.8, (2, None), "not shown"),  # larger, if not so much larger
+        (0.6, 0.9, (2, None), "reversed"),
+        (2.2, 2.9, (2, None), "shown"),
+        (1.6, 1.8, (None, 1.5), "reversed"),
+        (0.5, 0.7, (0.8, 1.25), "reversed"),
+    ],
+)
+def test_an_effect_smaller_than_claimed_is_no_reversal(low, high, claimed, verdict):
+    assert decide(low, high, claimed, no_effect("ratio")) == verdict
 
 
 @pytest.mark.parametrize(

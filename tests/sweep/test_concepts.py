@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from estimators import TwoNN, nearest_neighbors
 from sweep.config import DataConfig
 from sweep.data import open_source
 from sweep.data.concepts import (
@@ -342,3 +343,11 @@ def test_prepare_says_the_latent_dimension(tmp_path, capsys):
     assert code == 0
     assert "concepts: 32 x 32 color, kept as pixels, 9 classes" in output
     assert f"latent dimension: {NUM_CONTINUOUS} continuous factors" in output
+
+
+@pytest.mark.parametrize("free", [1, 2, 3])
+def test_the_dimension_measured_is_near_the_one_set(free):
+    """Within a third: nine curved sheets, one a class, of a hundred images each."""
+    images = draw_images(0, np.arange(900), 32, free).reshape(900, -1).astype(np.float32)
+    found = TwoNN().estimate(nearest_neighbors(images, 2)).dimension
+    assert 0.9 * free < found < 4 / 3 * free

@@ -8,7 +8,7 @@ from sweep.measurement import read_rows
 from sweep.models.catalog import build_network
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
-from sweep.progress import SilentProgress
+from sweep.progress import PlainProgress, SilentProgress
 from sweep.results import export_rows, rows_digest, scalars, trials_table
 from sweep.sealing import file_digest
 from sweep.sweepfile import parse_sweep
@@ -107,3 +107,28 @@ def test_the_report_shows_the_course(results):
     paths = results.work.sweep_paths
     assert paths.dynamics.read_bytes().startswith(b"\x89PNG")
     assert "mlp, by epoch" in paths.report.read_text()
+
+
+def test_measuring_alone_leaves_out_epochs_that_were_never_sealed(tmp_path):
+    before = run(tmp_path / "storage", "measure.epochs=[1]")
+    lines = []
+    sweep = parse_sweep(TEXT, "dynamics.yaml", ["measure.epochs=[0,1]"])
+    after = run_sweep(
+        sweep, before.work.storage, LocalProcess(), PlainProgress(lines.append), train=False
+    )
+    (result,) = after.results.results
+    assert list(result.earlier) == [1.0]
+    assert any("not sealed at all of measure.epochs" in line for line in lines)
+
+
+def test_epochs_that_no_trial_reaches_are_told(tmp_path):
+    lines = []
+    sweep = parse_sweep(TEXT, "dynamics.yaml")
+    storage = open_storage(tmp_path / "storage", create=True)
+    run_sweep(sweep, storage, LocalProcess(), PlainProgress(lines.append))
+    assert "measure.epochs: no trial reaches 7" in lines
+
+
+def test_a_small_fraction_of_an_epoch_is_a_step(tmp_path):
+    found = run(tmp_path / "storage", "measure.epochs=[0,0.01]")
+    assert file_digest(weights(found, 0)) != file_digest(weights(found, 0.01))

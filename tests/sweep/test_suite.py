@@ -29,7 +29,7 @@ space:
     training.seed: {{grid: [0, 1]}}
 claims:
   - {{claim: 1 far below, statistic: units_over, above: 0.1, published: 508, source: VGG-16-R}}
-  - {{claim: 5 curved, statistic: ratio, quantity: surrogate_id/twonn, over: id/twonn, above: 99}}
+  - {{claim: 5 always right, statistic: scalar, quantity: test_accuracy, above: 1}}
   - claim: 7 grows
     statistic: rise_at_end
     where: {{history.train_accuracy: {{at_least: 0.99}}}}
@@ -166,8 +166,9 @@ def test_nonsense_is_one_line(tmp_path, text, message):
 def test_what_is_wrong_with_the_second_is_told_before_the_first_is_run(tmp_path):
     file = write_suite(tmp_path)
     second = tmp_path / "two.yaml"
-    second.write_text(second.read_text().replace("over: id/twonn", "over: id/twon"))
-    with pytest.raises(UserError, match="did you mean 'id/twonn'"):
+    text = second.read_text()
+    second.write_text(text.replace("quantity: test_accuracy", "quantity: test_acuracy"))
+    with pytest.raises(UserError, match="did you mean 'test_accuracy'"):
         run_suite(file, storage=tmp_path / "storage", cluster=LocalProcess())
     assert not (tmp_path / "storage" / "sweeps").exists()
 

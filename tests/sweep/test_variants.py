@@ -12,6 +12,8 @@ from sweep.config import SweepConfig
 from sweep.data.luminance import add_luminance
 from sweep.data.partitions import prepare_data
 from sweep.errors import TrialFailure
+from sweep.measuring.measure import measure_trial
+from sweep.measuring.sealed import read_measurements
 from sweep.results import TrialResult
 from sweep.space import make_trials
 from sweep.summary import shown_variants, variant
@@ -183,3 +185,28 @@ def test_the_gradient_keeps_pixels_centered(storage):
     images = network.input(network.preprocessing.pixels_of(data.split("train"), np.arange(1000)))
     assert abs(float(images.mean())) < 0.1
     assert float(images.std()) == pytest.approx(1, abs=0.1)
+
+
+def test_training_accuracy_is_of_the_images_trained_on(storage):
+    training = {"epochs": 30, "num_images": 40, "label_noise": 1.0}
+    measure = {"num_samples": 60, "untrained": False}
+    sections = {"model": {"name": "mlp", "width": 64}, "training": training, "measure": measure}
+    trial, data, paths = make(storage, **sections)
+    history = train_trial(trial, data, paths)
+    config = SweepConfig.model_validate({"name": "s", **sections})
+    measure_trial(config, trial, data, paths)
+    (row,) = [
+        row for row in read_measurements(config, trial, paths) if row.quantity == "train_accuracy"
+    ]
+    assert row.num_samples == row.settings["num_images"] == 40
+    assert history[-1]["train_accuracy"] > 0.9
+    assert row.value > 0.9  # of the whole split it would be chance, as it is noise
+
+
+def test_lists_that_name_something_twice_are_refused():
+    for analyses in (
+        {"blocks": {"numbers": [2, 2]}},
+        {"intrinsic": {"estimators": ["mle", "mle"]}},
+    ):
+        with pytest.raises(ValueError, match="twice"):
+            SweepConfig.model_validate({"name": "s", "analyses": analyses})

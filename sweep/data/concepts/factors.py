@@ -102,13 +102,17 @@ class OneImage:
 def draw_factors(seed: int, ids: NDArray[np.int64], free: int | None = None) -> Factors:
     """The factors of the images `ids` (N,), each >= 0.
 
-    free: how many continuous factors vary, from the first one; the others stay at 0.5.
-    None: all of them.
+    free: how many continuous factors vary, from the first one; the others stay at 0.5, and
+        the discrete ones are those of image 0, so that the images of a class lie on one
+        manifold of `free` dimensions. None, or the number of all: everything varies.
     """
     continuous = uniforms(seed, STREAM_CONTINUOUS, ids, NUM_CONTINUOUS)
-    if free is not None:
-        continuous[:, free:] = 0.5
     drawn = uniforms(seed, STREAM_DISCRETE, ids, len(DISCRETE))
+    if free is not None and free < NUM_CONTINUOUS:
+        continuous[:, free:] = 0.5
+        drawn = np.repeat(
+            uniforms(seed, STREAM_DISCRETE, np.zeros(1, np.int64), len(DISCRETE)), len(ids), 0
+        )
     discrete = {
         name: (drawn[:, place] * count).astype(np.int64)
         for place, (name, count) in enumerate(DISCRETE.items())
