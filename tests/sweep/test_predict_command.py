@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from sweep import predict
+from sweep import predict, unlabelled
 from sweep.data.partitions import Split
 from sweep.execution import LocalProcess
 from sweep.paths import open_storage
@@ -110,6 +110,35 @@ def test_a_trial_is_measured_as_the_sweep_did_and_not_fitted(ran, storage, capsy
     assert f"{result.trial.name}: predicted test accuracy 0." in output
     assert "from 11 networks and no label" in output
     assert "its measured test accuracy is" in output
+
+
+def test_no_seed_of_its_configuration_is_fitted_though_it_is_filtered_out(
+    ran, storage, monkeypatch
+):
+    """Here the only sibling is made: its table entry gets the other's configuration."""
+    result, checkpoint = checkpoint_of(ran, storage, "cnn", 8)
+    table = unlabelled._networks_table
+
+    def with_a_sibling(results, where, group_by):
+        made = table(results, where, group_by)
+        own = made["trial"] == result.trial.key
+        configuration = made["configuration"][own].iloc[0]
+        rest = made[~own].copy()
+        rest.iloc[0, rest.columns.get_loc("configuration")] = configuration
+        return rest
+
+    monkeypatch.setattr(unlabelled, "_networks_table", with_a_sibling)
+    one = ["id_last_hidden/twonn"]
+    found = predict("families", storage=storage, checkpoint=checkpoint, features=one)
+    assert found.network.fitted == 10
+
+
+def test_its_weights_in_another_network_are_another_network(ran, storage):
+    result, checkpoint = checkpoint_of(ran, storage, "cnn", 8)
+    found = predict("families", storage=storage, checkpoint=checkpoint, image_size=16)
+    assert found.accuracy is None
+    assert found.network.fitted == 12
+    assert found.network.name != result.trial.name
 
 
 def test_weights_of_elsewhere_need_the_model(ran, storage, tmp_path, capsys):
