@@ -213,6 +213,10 @@ class Storage:
     def suite(self, name: str) -> SuitePaths:
         return SuitePaths(self.folder / "suites" / name)
 
+    def suite_names(self) -> list[str]:
+        """Names of the suites that were run in this storage."""
+        return sorted(path.parent.name for path in self.folder.glob("suites/*/suite.yaml"))
+
     def sweep_names(self) -> list[str]:
         """Names of the sweeps that were run in this storage."""
         return sorted(path.parent.name for path in self.folder.glob("sweeps/*/sweep.json"))

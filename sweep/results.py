@@ -92,6 +92,10 @@ def load_results(storage: Storage, name: str) -> SweepResults:
     """Read what is sealed of the sweep that was last run under this name."""
     known = storage.sweep_names()
     if name not in known:  # also keeps a name with a path in it out
+        if name in storage.suite_names():
+            raise UserError(
+                f"{name!r} is a suite: name one of its sweeps; there is: {', '.join(known)}"
+            )
         raise UserError(
             f"no sweep {name!r} in {storage.folder}; "
             f"there is: {', '.join(known) or 'none yet'}: run it first"

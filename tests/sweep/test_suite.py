@@ -193,3 +193,10 @@ def test_the_papers_claims_have_one_set_of_rules():
     assert len({claim.claim for claim in digits.config.claims}) == len(digits.config.claims)
     for sweep in (digits, concepts):
         check_claims(sweep.config)
+
+
+def test_what_takes_a_sweep_says_that_this_is_a_suite(suite, capsys):
+    _, folder, _ = suite
+    code, _, error = call(capsys, "regress", "both", "--storage", folder)
+    assert code == 2
+    assert "'both' is a suite: name one of its sweeps; there is: one, two" in error
