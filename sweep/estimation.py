@@ -5,7 +5,6 @@ Legend: N points, D units, K neighbors.
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from estimators.gride import gride_scales
 from estimators.neighbors import Neighbors
 from estimators.resampling import BlockPoint, blocks
 from sweep.errors import UserError
+from sweep.nearest import nearest
 from sweep.pointfile import PointFile
 from sweep.progress import Progress, Status
 
@@ -137,11 +137,7 @@ def choose_estimators(names: Sequence[str] | None) -> list[Estimator]:
     chosen: list[Estimator] = []
     for name in names:
         if name not in (*ESTIMATORS, "all"):
-            close = difflib.get_close_matches(name.lower(), ESTIMATORS, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise UserError(
-                f"unknown estimator {name!r}: {hint}allowed: all, {', '.join(ESTIMATORS)}"
-            )
+            raise UserError(f"unknown estimator {name!r}: {nearest(name, ['all', *ESTIMATORS])}")
         chosen += ESTIMATORS.values() if name == "all" else [ESTIMATORS[name]]
     return list(dict.fromkeys(chosen))
 

@@ -5,7 +5,6 @@ Knows rows, never an analysis by name.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +21,7 @@ from sweep.errors import UserError
 from sweep.measurement import Measurement, last_hidden, to_table
 from sweep.measuring import make_analyses
 from sweep.measuring.sealed import is_measured, read_measurements
+from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.sealing import check_output, content_key, write_file, write_output
 from sweep.space import Trial, flatten, make_trials
@@ -216,11 +216,8 @@ def settle_regression(config: SweepConfig) -> RegressionConfig:
         predictors += [scalar_name(name, "peak") for name in usual[:1]]
     for key, name in [("response", regression.response), *(("predictors", p) for p in predictors)]:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
             raise UserError(
-                f"regression.{key}: this sweep measures no {name!r}; {hint}"
-                f"allowed: {', '.join(known)}"
+                f"regression.{key}: this sweep measures no {name!r}; {nearest(name, known)}"
             )
     return regression.model_copy(update={"predictors": predictors})
 

@@ -21,8 +21,8 @@ from sweep.config import (
 )
 from sweep.errors import UserError
 from sweep.models.names import model_label, source_of
+from sweep.reader import merged
 from sweep.sealing import content_key
-from sweep.sweepfile import merged
 
 # Settings that some networks have and others don't; they are null for those.
 ARCHITECTURE = ("width", "depth", "batch_norm", "kernel_size")

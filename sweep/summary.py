@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
-from scipy.stats import t as student
-
+from sweep.mean import mean_interval
 from sweep.measuring import is_control
 from sweep.regression import Correlation, Regression
 from sweep.results import Scalar, TrialResult, scalar_name, scalars
@@ -143,6 +142,4 @@ def _summarize(
 def _mean_interval(members: Sequence[Scalar]) -> Scalar:
     if len(members) == 1:
         return members[0]
-    values = [scalar.value for scalar in members]
-    reach = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return Scalar(fmean(values), fmean(values) - reach, fmean(values) + reach)
+    return Scalar(*mean_interval([scalar.value for scalar in members]))

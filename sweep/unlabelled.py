@@ -6,7 +6,6 @@ images by the sweep's settings, since an ID depends on both, and no label is ask
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from sweep.errors import UserError
 from sweep.given import GivenNetwork, measure_given, model_of, parsed_value, without_labels
 from sweep.measuring import make_analyses
 from sweep.models.names import source_of
+from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.prediction import (
     Comparison,
@@ -183,11 +183,9 @@ def _predictors(analyses: AnalysesConfig, names: Sequence[str] | None) -> Predic
         return PredictorSet(f"{first} profile", tuple(known[name] for name in profile))
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
             raise UserError(
-                f"--feature: this sweep measures no {name!r} without labels; {hint}"
-                f"allowed: {', '.join(known)}"
+                f"--feature: this sweep measures no {name!r} without labels; "
+                + nearest(name, known)
             )
     return PredictorSet("as given", tuple(known[name] for name in dict.fromkeys(names)))
 
@@ -237,9 +235,7 @@ def _configuration(parameters: Mapping[str, Any]) -> str:
 
 def _check_key(option: str, key: str, keys: Sequence[str]) -> None:
     if key not in keys:
-        close = difflib.get_close_matches(key, keys, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise UserError(f"{option}: no setting {key!r}; {hint}allowed: {', '.join(keys)}")
+        raise UserError(f"{option}: no setting {key!r}; {nearest(key, keys)}")
 
 
 def _num_images(results: SweepResults) -> int:

@@ -6,10 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
-from scipy.stats import t as student
 
 from sweep.claims.statistics import (
     PER_NETWORK,
@@ -20,6 +19,7 @@ from sweep.claims.statistics import (
 )
 from sweep.config import ClaimConfig, RegressionConfig
 from sweep.correlation import ClusteredSample, correlate
+from sweep.mean import mean_interval
 from sweep.regression import MIN_CONFIGURATIONS
 from sweep.results import TrialResult, scalar_name
 
@@ -96,10 +96,7 @@ def _mean(values: Sequence[float], configurations: Sequence[str]) -> Estimate:
     means = [fmean(own) for own in members.values()] if several else list(values)
     if len(means) < 2:
         raise NoValueError("one network gives no interval")
-    reach = float(student.ppf(0.975, len(means) - 1)) * stdev(means) / math.sqrt(len(means))
-    center = fmean(means)
-    over = "configurations" if several else "seeds"
-    return Estimate(center, center - reach, center + reach, over)
+    return Estimate(*mean_interval(means), "configurations" if several else "seeds")
 
 
 def _correlation(found: Values, config: RegressionConfig) -> Estimate:

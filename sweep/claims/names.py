@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from sweep.claims.choosing import HISTORY_KEYS, ROLE
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.measuring import make_analyses
+from sweep.nearest import nearest
+from sweep.reader import axis_names
 from sweep.results import SUMMARIES, scalar_name
-from sweep.sweepfile import axis_names
 
 ROLES = ("trained", "untrained")
 
@@ -32,7 +32,7 @@ def check_claims(config: SweepConfig) -> None:
             _require(f"{at}.response", claim.response, scalars)
         for key in claim.where:
             if key not in keys:
-                raise UserError(f"{at}.where: unknown key {key!r}; {_nearest(key, keys)}")
+                raise UserError(f"{at}.where: unknown key {key!r}; {nearest(key, keys)}")
         role = claim.where.get(ROLE, ROLES[0])
         for one in role if isinstance(role, list) else [role]:
             if one not in ROLES:
@@ -41,10 +41,4 @@ def check_claims(config: SweepConfig) -> None:
 
 def _require(at: str, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise UserError(f"{at}: this sweep measures no {name!r}; {_nearest(name, known)}")
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}allowed: {', '.join(known)}"
+        raise UserError(f"{at}: this sweep measures no {name!r}; {nearest(name, known)}")

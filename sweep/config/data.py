@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -151,15 +151,6 @@ class DataConfig(Section):
                 )
             return path
         return os.path.abspath(os.path.expanduser(path))
-
-    @field_validator("num_drawn", "image_size", "free_factors", mode="before")
-    @classmethod
-    def _no_truth(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML's `true` would pass for the number 1."""
-        if isinstance(value, bool):
-            name = {"name": info.field_name}
-            raise PydanticCustomError("no_number", "{name} must be a number", name)
-        return value
 
     @field_validator("num_drawn", "image_size", "free_factors")
     @classmethod

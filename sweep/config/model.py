@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, known_name
@@ -48,15 +47,6 @@ class ModelConfig(Section):
         description="side in pixels of the square images that the network gets; null: as they "
         "are stored where the network takes that, else its own size",
     )
-
-    @field_validator("width", "depth", "kernel_size", "image_size", mode="before")
-    @classmethod
-    def _no_truth(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML's `true` would pass for the number 1."""
-        if isinstance(value, bool):
-            name = {"name": info.field_name}
-            raise PydanticCustomError("no_number", "{name} must be a number", name)
-        return value
 
     @field_validator("kernel_size")
     @classmethod

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -15,15 +15,25 @@ class Section(BaseModel):
         extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
     )
 
-    @model_validator(mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _true_is_no_number(cls, values: Any) -> Any:
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         """YAML's `true` would pass for the number 1."""
-        for name, value in values.items() if isinstance(values, dict) else ():
-            field = cls.model_fields.get(name)
-            if isinstance(value, bool) and field is not None and field.annotation in (int, float):
-                raise PydanticCustomError("no_number", "{name} must be a number", {"name": name})
-        return values
+        name = str(info.field_name)
+        given = value if isinstance(value, list) else [value]
+        if any(isinstance(one, bool) for one in given) and _is_numeric(
+            cls.model_fields[name].annotation
+        ):
+            raise PydanticCustomError("no_number", "must be a number")
+        return value
+
+
+def _is_numeric(annotation: Any) -> bool:
+    """Whether it takes numbers, or lists of them, and no truth value; None may be among them."""
+    if get_origin(annotation) is Annotated:
+        return _is_numeric(get_args(annotation)[0])
+    inner = [one for one in get_args(annotation) if one not in (type(None), Ellipsis)]
+    return all(map(_is_numeric, inner)) if inner else annotation in (int, float)
 
 
 # What torch, numpy and Ray all take.

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sweep.data.splitmix import GOLDEN, mixed, to_unit
+
 PIXEL_RANGE = 255.0
 
 
@@ -24,9 +26,5 @@ def add_luminance(pixels: torch.Tensor, ids: NDArray[np.int64], strength: float)
 
 
 def _uniform(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A number in [0, 1) for each id: splitmix64 (Steele, Lea, Flood, OOPSLA 2014)."""
-    state = (ids.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    state ^= state >> np.uint64(31)
-    return np.asarray((state >> np.uint64(11)).astype(np.float64) / 2.0**53)
+    """A number in [0, 1) for each id."""
+    return to_unit(mixed((ids.astype(np.uint64) + np.uint64(1)) * GOLDEN))

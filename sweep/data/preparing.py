@@ -24,6 +24,7 @@ from sweep.data.partitions import SPLITS
 from sweep.data.problems import Problems, find_duplicates, find_empty_classes
 from sweep.data.source import NO_LABEL, Source, SourceSplit, Unreadable
 from sweep.errors import UserError
+from sweep.nearest import did_you_mean
 from sweep.sealing import seal
 
 if TYPE_CHECKING:
@@ -233,10 +234,7 @@ def _kept_classes(config: DataConfig, source: Source) -> set[int]:
     index = {name: number for number, name in enumerate(source.class_names)}
     for name in config.classes:
         if name not in index:
-            import difflib
-
-            close = difflib.get_close_matches(name, index, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
+            hint = did_you_mean(name, index)
             shown = ", ".join(source.class_names[:10])
             more = f" and {len(index) - 10:,} more" if len(index) > 10 else ""
             raise UserError(

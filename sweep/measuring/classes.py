@@ -8,10 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from statistics import fmean, stdev
 
-from scipy.stats import t as student
-
+from sweep.mean import mean_interval
 from sweep.measurement import Measurement
 
 CLASSES = "classes"  # stands in place of a class for their mean
@@ -44,9 +42,7 @@ def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> lis
         if len(members) < MIN_CLASSES:
             continue
         numbers = [row.value for row in members]
-        mean = fmean(numbers)
-        degrees = len(numbers) - 1
-        reach = float(student.ppf(0.975, degrees)) * stdev(numbers) / math.sqrt(len(numbers))
+        mean, low, high = mean_interval(numbers)
         settings = {
             key: value
             for key, value in members[0].settings.items()
@@ -58,8 +54,8 @@ def mean_over_classes(rows: Sequence[Measurement], probes: Sequence[str]) -> lis
                 members[0],
                 quantity=f"{quantity}@{CLASSES}",
                 value=mean,
-                low=mean - reach,
-                high=mean + reach,
+                low=low,
+                high=high,
                 settings=settings,
             )
         )

@@ -10,10 +10,9 @@ import pandas as pd
 
 from sweep.regression import FAMILY, SEED
 from sweep.report.picture import COLORS
-from sweep.report.profiles import mean_profile
-from sweep.report.variants import variant_color
+from sweep.report.variants import variant_color, variant_profiles
 from sweep.results import TrialResult
-from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
+from sweep.summary import TRUE_LABELS, UNTRAINED
 
 DASHES = {TRUE_LABELS: "solid", UNTRAINED: "dot"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
@@ -28,15 +27,7 @@ Figure = dict[str, Any]
 def profile_figure(results: Sequence[TrialResult], family: str, quantity: str) -> Figure:
     """One family's profile: mean over trials with the range as a band, variant by variant."""
     traces: list[Any] = []
-    for name in shown_variants(results):
-        members = [
-            result
-            for result in results
-            if result.trial.config.model.name == family and variant(result.trial) == name
-        ]
-        profile = mean_profile(members, quantity)
-        if profile is None:
-            continue
+    for name, profile in variant_profiles(results, family, quantity):
         color = variant_color(name)
         depth = profile.depth
         band = np.concatenate([profile.high, profile.low[::-1]])

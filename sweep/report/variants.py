@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
 
 from sweep.report.picture import COLORS
-from sweep.report.profiles import mean_profile
+from sweep.report.profiles import MeanProfile, mean_profile
 from sweep.results import TrialResult
 from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants, variant
 
@@ -23,6 +23,21 @@ def variant_color(name: str) -> str:
     return VARIANT_COLORS.get(name.split()[0], COLORS[6])
 
 
+def variant_profiles(
+    results: Sequence[TrialResult], family: str, quantity: str
+) -> Iterator[tuple[str, MeanProfile]]:
+    """The variants of a family that have a profile, with its mean over their trials."""
+    for name in shown_variants(results):
+        members = [
+            result
+            for result in results
+            if result.trial.config.model.name == family and variant(result.trial) == name
+        ]
+        profile = mean_profile(members, quantity)
+        if profile is not None:
+            yield name, profile
+
+
 def draw_variants(results: Sequence[TrialResult], quantity: str) -> Figure:
     """A panel for each family: mean profile and range over trials, variant by variant."""
     families = sorted({result.trial.config.model.name for result in results})
@@ -32,15 +47,7 @@ def draw_variants(results: Sequence[TrialResult], quantity: str) -> Figure:
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flatten()
     for panel, family in zip(panels, families, strict=False):
-        for name in shown_variants(results):
-            members = [
-                result
-                for result in results
-                if result.trial.config.model.name == family and variant(result.trial) == name
-            ]
-            profile = mean_profile(members, quantity)
-            if profile is None:
-                continue
+        for name, profile in variant_profiles(results, family, quantity):
             color = variant_color(name)
             label = f"{name} ({profile.num_trials})"
             style = DASHES.get(name, "dashed")

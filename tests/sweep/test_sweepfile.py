@@ -62,7 +62,14 @@ WRONG = {
     "an impossible date": ("name: 2020-99-99\n", r"s.yaml: not valid YAML"),
     "a key that is a list": ("? [a, b]\n: 1\n", r"s.yaml:1: a key must be a plain word"),
     "an alias of itself": ("name: &a [*a]\n", r"s.yaml.*not valid YAML"),
-    "true for a number": ("name: a\nmodel: {width: true}\n", r"width must be a number"),
+    "true for a number": (
+        "name: a\nmodel: {width: true}\n",
+        r"s.yaml:2: model.width: must be a number, but got True",
+    ),
+    "true among numbers": (
+        "name: a\nmeasure: {epochs: [0, true]}\n",
+        r"s.yaml:2: measure.epochs: must be a number",
+    ),
     "a seed too large": ("name: a\ndata: {seed: 99999999999}\n", r"less than or equal to 42949672"),
     "a range too large": (
         "name: a\nspace: {training.batch_size: {randint: [16, 99999999999999999999]}}\n",

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.data.splitmix import GOLDEN, mixed, to_unit
+
 # Each is uniform on [0, 1], changes the picture continuously, and does so in every image.
 # From what moves most of the picture to what moves least: `free` keeps the first ones.
 CONTINUOUS: tuple[str, ...] = (
@@ -61,8 +63,6 @@ CLASS_NAMES = [
 
 # Streams of random numbers, apart from one another. LABELED: which images lack a category.
 STREAM_CONTINUOUS, STREAM_DISCRETE, STREAM_CLASS, STREAM_LABELED = range(4)
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,7 @@ def draw_classes(seed: int, ids: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def uniforms(seed: int, stream: int, ids: NDArray[np.int64], num: int) -> NDArray[np.float64]:
     """(N, num) numbers in [0, 1), of 53 bits."""
-    key = _mixed(np.array([seed], np.uint64) + _GOLDEN * np.array([stream + 1], np.uint64))
-    state = _mixed(np.asarray(ids, np.int64).astype(np.uint64) * _GOLDEN ^ key)
-    steps = _GOLDEN * np.arange(1, num + 1, dtype=np.uint64)
-    bits = _mixed(state[:, None] + steps) >> np.uint64(11)
-    return bits.astype(np.float64) * 2.0**-53
-
-
-def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finalizer: every bit of the input stirs every bit of the output."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))
+    key = mixed(np.array([seed], np.uint64) + GOLDEN * np.array([stream + 1], np.uint64))
+    state = mixed(np.asarray(ids, np.int64).astype(np.uint64) * GOLDEN ^ key)
+    steps = GOLDEN * np.arange(1, num + 1, dtype=np.uint64)
+    return to_unit(mixed(state[:, None] + steps))
