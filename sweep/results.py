@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,24 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
     write_file(paths.plan, json.dumps(plan, indent=1) + "\n")
 
 
-def load_results(storage: Storage, name: str) -> SweepResults:
-    """Read what is sealed of the sweep that was last run under this name."""
+def load_results(
+    storage: Storage, name: str, chosen: Callable[[Trial], bool] | None = None
+) -> SweepResults:
+    """Read what is sealed of the sweep that was last run under this name.
+
+    chosen: which of its trials to read; None reads all. `trials` are those of the plan.
+    """
+    plan = load_plan(storage, name)
+    results = [
+        load_trial(plan.work, trial)
+        for trial in plan.trials
+        if (chosen is None or chosen(trial)) and is_complete(plan.work, trial)
+    ]
+    return replace(plan, results=results)
+
+
+def load_plan(storage: Storage, name: str) -> SweepResults:
+    """The sweep that was last run under this name, with all its trials and no result."""
     known = storage.sweep_names()
     if name not in known:  # also keeps a name with a path in it out
         if name in storage.suite_names():
@@ -121,9 +137,7 @@ def load_results(storage: Storage, name: str) -> SweepResults:
         )
         for entry in plan["trials"]
     ]
-    work = Work(config, storage, data)
-    results = [load_trial(work, trial) for trial in trials if is_complete(work, trial)]
-    return SweepResults(work, paths.source.read_text(), trials, results)
+    return SweepResults(Work(config, storage, data), paths.source.read_text(), trials, [])
 
 
 def load_trial(work: Work, trial: Trial) -> TrialResult:
