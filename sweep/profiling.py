@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Profile:
             "data": {"name": self.data.name, "digest": self.data.digest, "split": self.split},
             "seconds": self.seconds,
             "rows": [
-                {**vars(row), "value": row.value if row.value == row.value else None}
+                {**asdict(row), "value": row.value if row.value == row.value else None}
                 for row in self.rows
             ],
         }
