@@ -9,6 +9,7 @@ from sweep.config.analyses import (
     BlocksConfig,
     IntrinsicConfig,
     LinearConfig,
+    ScalesConfig,
     SubsamplesConfig,
     SurrogateConfig,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "RandInt",
     "RegressionConfig",
     "ResourcesConfig",
+    "ScalesConfig",
     "SearchConfig",
     "Section",
     "SubsamplesConfig",

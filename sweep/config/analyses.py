@@ -99,6 +99,18 @@ class BlocksConfig(Section):
     seed: Seed = Field(default=0, description="seed of the cut")
 
 
+class ScalesConfig(Section):
+    """A control: the dimension of each layer over scales, by Gride over doubling ranks."""
+
+    up_to: int = Field(
+        default=64,
+        ge=2,
+        le=4096,
+        description="rank of the farthest neighbor: 64 gives the ranks (1, 2), (2, 4), ... "
+        "(32, 64); ranks beyond a quarter of the images have no value",
+    )
+
+
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out."""
 
@@ -113,3 +125,4 @@ class AnalysesConfig(Section):
     subsamples: SubsamplesConfig | None = None
     blocks: BlocksConfig | None = None
     surrogate: SurrogateConfig | None = None
+    scales: ScalesConfig | None = None

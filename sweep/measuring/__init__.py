@@ -9,6 +9,7 @@ from sweep.measuring.blocks import BlocksAnalysis
 from sweep.measuring.intrinsic import IntrinsicAnalysis
 from sweep.measuring.linear import LinearAnalysis
 from sweep.measuring.network import NetworkAnalysis
+from sweep.measuring.scales import ScalesAnalysis
 from sweep.measuring.subsamples import SubsamplesAnalysis
 from sweep.measuring.surrogate import SurrogateAnalysis
 
@@ -19,6 +20,7 @@ ANALYSES: dict[str, Any] = {
     "subsamples": SubsamplesAnalysis,
     "blocks": BlocksAnalysis,
     "surrogate": SurrogateAnalysis,
+    "scales": ScalesAnalysis,
 }
 
 

@@ -42,7 +42,7 @@ CONFIG = SweepConfig.model_validate(
         "training": {"epochs": 1},
         "measure": {"num_samples": 200},
         # What is off by default keeps the contract too.
-        "analyses": {"surrogate": {}, "subsamples": {}, "blocks": {}},
+        "analyses": {"surrogate": {}, "subsamples": {}, "blocks": {}, "scales": {"up_to": 8}},
     }
 )
 
@@ -160,6 +160,7 @@ def test_a_collapsed_layer_has_a_row_with_the_reason(case):
         "surrogate_id/twonn", "surrogate_id_ansuini2019/twonn",
         "subsample_id/twonn_linear", "jackknife_id/twonn_linear",
         "block_id_2/twonn", "block_id_4/twonn", "block_id_8/twonn",
+        "scale_id_2/gride", "scale_id_4/gride", "scale_id_8/gride",
     }  # fmt: skip
     for row in dead:
         assert math.isnan(row.value)
