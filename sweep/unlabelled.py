@@ -7,7 +7,6 @@ images by the sweep's settings, since an ID depends on both, and no label is ask
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,7 +17,6 @@ from sweep.config import AnalysesConfig, TrainingConfig
 from sweep.errors import UserError
 from sweep.given import GivenNetwork, measure_given, model_of, parsed_value, without_labels
 from sweep.measuring import make_analyses
-from sweep.models.names import source_of
 from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.prediction import (
@@ -29,7 +27,7 @@ from sweep.prediction import (
 )
 from sweep.predictors import Feature, Networks, PredictorSet
 from sweep.progress import Progress
-from sweep.regression import FAMILY, SEED
+from sweep.regression import FAMILY, SEED, family_of
 from sweep.results import (
     SUMMARIES,
     SweepResults,
@@ -127,18 +125,6 @@ def label_free_features(analyses: AnalysesConfig) -> dict[str, Feature]:
             name = scalar_name(quantity, summary)
             names[name] = Feature(name, "linear" if summary == "peak_depth" else "log")
     return names
-
-
-def family_of(model: str) -> str:
-    """The family of a model's name: of a library's, the letters that it begins with.
-
-    >>> family_of("torchvision/resnet50"), family_of("hf/microsoft/resnet-18"), family_of("cnn")
-    ('resnet', 'resnet', 'cnn')
-    """
-    if source_of(model) in ("family", "own"):
-        return model
-    last = model.rpartition("/")[2].lower()
-    return re.match(r"[a-z]*", last)[0] or last  # type: ignore[index]
 
 
 def _predict_given(

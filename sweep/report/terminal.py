@@ -118,7 +118,7 @@ def print_regression(regression: Regression, console: Console, full: bool = Fals
         say(console, f"\n{predictor} against {regression.response}:")
         table = _table("scope", "Pearson r", "p", "Spearman rho", "p", "trials", "configs")
         rows = [row for row in regression.correlations if row.predictor == predictor]
-        for pearson, spearman in zip(rows[::2], rows[1::2], strict=True):
+        for pearson, spearman in zip(rows[::3], rows[1::3], strict=True):
             table.add_row(
                 pearson.scope,
                 f"{pearson.value:+.2f} [{interval_text(pearson)}]",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, pearsonr, spearmanr
 
-from sweep.correlation import ClusteredSample, correlate
+from sweep.regression.correlation import ClusteredSample, correlate
 
 RESAMPLES = 1000
 

@@ -1,0 +1,138 @@
+"""A linear model that knows about families: random intercepts, or clustered errors.
+
+Legend: N networks (configurations, seeds averaged), T trials, K covariates.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sweep.regression.clusters import Floats, Ints, mean_by
+
+MIN_FAMILIES = 5  # fewer can't tell the variance between families
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """response = intercept of the family + slope * predictor (+ covariates) + rest.
+
+    kind: "mixed", with intercepts drawn from a normal law, or "ols", with an intercept of
+        each family and errors clustered by configuration. why: the reason for that.
+    slope: per unit of the predictor, with standard error, 95% interval and p-value.
+    standardized: the same in standard deviations of both. family_share: of the variance
+        that the predictor leaves, the part between families; None under "ols".
+    notes: what statsmodels warned of.
+    """
+
+    kind: str
+    why: str
+    slope: float
+    error: float
+    low: float
+    high: float
+    p_value: float
+    standardized: float
+    family_share: float | None
+    num_families: int
+    num_networks: int
+    notes: tuple[str, ...] = ()
+
+
+def fit_model(
+    x: Floats, y: Floats, covariates: Floats, configuration: Ints, family: Sequence[str] | None
+) -> LinearModel:
+    """Fit (T,) y on (T,) x and (T, K) covariates; family: (T,), None where there is one.
+
+    With five families or more: statsmodels' MixedLM, a random intercept by family, fitted by
+    REML to configurations (their seeds averaged), intervals by the normal law. With fewer:
+    OLS with an intercept of each family and errors clustered by configuration, intervals by
+    Student's t.
+    """
+    labels = np.array(family if family is not None else ["all"] * len(x))
+    names, number = np.unique(labels, return_inverse=True)
+    if len(names) < MIN_FAMILIES:
+        kind = "family" if len(names) == 1 else "families"
+        why = f"{len(names)} {kind}, fewer than {MIN_FAMILIES}"
+        return _fit_ols(x, y, covariates, configuration, number, why)
+    num = int(configuration.max()) + 1
+    columns = mean_by(configuration, np.column_stack([x, y, covariates]), num)
+    groups = np.empty(num, np.int64)
+    groups[configuration] = number
+    return _fit_mixed(columns[:, 0], columns[:, 1], columns[:, 2:], groups)
+
+
+def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> LinearModel:
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    design = np.column_stack([np.ones(len(x)), _standard(x), _standard(covariates)])
+    scale_x, scale_y = float(x.std()), float(y.std())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = MixedLM(_standard(y), design, groups=groups).fit(reml=True)
+        interval = np.asarray(found.conf_int())[1]
+        error, p_value = float(found.bse[1]), float(found.pvalues[1])
+        variance = float(np.asarray(found.cov_re)[0, 0])
+    unit = scale_y / scale_x
+    return LinearModel(
+        kind="mixed",
+        why=f"{len(np.unique(groups))} families, {MIN_FAMILIES} or more",
+        slope=float(found.fe_params[1]) * unit,
+        error=error * unit,
+        low=float(interval[0]) * unit,
+        high=float(interval[1]) * unit,
+        p_value=p_value,
+        standardized=float(found.fe_params[1]),
+        family_share=variance / (variance + float(found.scale)),
+        num_families=len(np.unique(groups)),
+        num_networks=len(x),
+        notes=_told(caught),
+    )
+
+
+def _fit_ols(
+    x: Floats, y: Floats, covariates: Floats, configuration: Ints, number: Ints, why: str
+) -> LinearModel:
+    from statsmodels.regression.linear_model import OLS
+
+    intercepts = np.eye(int(number.max()) + 1)[number]
+    design = np.column_stack([intercepts, _standard(x), _standard(covariates)])
+    at = intercepts.shape[1]
+    scale_x, scale_y = float(x.std()), float(y.std())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = OLS(_standard(y), design).fit(
+            cov_type="cluster", cov_kwds={"groups": configuration}, use_t=True
+        )
+        interval = np.asarray(found.conf_int())[at]
+        error, p_value = float(found.bse[at]), float(found.pvalues[at])
+    unit = scale_y / scale_x
+    return LinearModel(
+        kind="ols",
+        why=why,
+        slope=float(found.params[at]) * unit,
+        error=error * unit,
+        low=float(interval[0]) * unit,
+        high=float(interval[1]) * unit,
+        p_value=p_value,
+        standardized=float(found.params[at]),
+        family_share=None,
+        num_families=at,
+        num_networks=int(configuration.max()) + 1,
+        notes=_told(caught),
+    )
+
+
+def _standard(values: Floats) -> Floats:
+    """(N,) or (N, K) columns of mean 0 and deviation 1; a constant stays 0."""
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
+
+
+def _told(caught: Sequence[Any]) -> tuple[str, ...]:
+    """Each warning once, in one line."""
+    return tuple(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
