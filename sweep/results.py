@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -29,7 +30,8 @@ from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.work import Work
 
 # What `scalars` makes of a quantity that is measured per layer.
-SUMMARIES = ("last_hidden", "peak", "peak_depth")
+SUMMARIES = ("last_hidden", "peak", "peak_depth", "slope")
+HALF = 0.5  # relative depth from which the slope is taken
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,9 @@ def scalars(rows: Sequence[Measurement]) -> dict[str, Scalar]:
 
     A quantity of the network keeps its name. A quantity of layers, such as "id/twonn",
     gives `id_last_hidden/twonn`, `id_peak/twonn` (its largest value over the layers after
-    the input and before the output) and `id_peak_depth/twonn` (where that is).
-    Numbers that are not finite are left out.
+    the input and before the output), `id_peak_depth/twonn` (where that is) and
+    `id_slope/twonn` (its least-squares slope over relative depth, from half depth to the last
+    hidden layer, where there are two layers). Numbers that are not finite are left out.
     """
     hidden = last_hidden(rows)
     found: dict[str, Scalar] = {}
@@ -189,7 +192,27 @@ def scalars(rows: Sequence[Measurement]) -> dict[str, Scalar]:
         peak = max(inner, key=lambda row: row.value)
         found[scalar_name(quantity, "peak")] = Scalar(peak.value, peak.low, peak.high)
         found[scalar_name(quantity, "peak_depth")] = Scalar(peak.relative_depth or 0.0)
+        last = hidden.get((peak.trial, peak.checkpoint))
+        slope = None if last is None else _slope(profile, last)
+        if slope is not None:
+            found[scalar_name(quantity, "slope")] = Scalar(slope)
     return found
+
+
+def _slope(profile: Sequence[Measurement], last_hidden: int) -> float | None:
+    """Least squares over the layers from half depth to the last hidden one; None for one."""
+    places = [
+        (row.relative_depth, row.value)
+        for row in profile
+        if row.relative_depth is not None
+        and row.relative_depth >= HALF
+        and (row.layer_index or 0) <= last_hidden
+    ]
+    if len({depth for depth, _ in places}) < 2:
+        return None
+    center = fmean(depth for depth, _ in places)
+    spread = sum((depth - center) ** 2 for depth, _ in places)
+    return sum((depth - center) * value for depth, value in places) / spread
 
 
 def rows_digest(rows: Iterable[Measurement]) -> str:
@@ -209,10 +232,14 @@ def scalar_name(quantity: str, summary: str) -> str:
 
 
 def settle_regression(config: SweepConfig) -> RegressionConfig:
-    """The sweep's regression with its predictors named, each a scalar that will be measured.
+    """The sweep's regression with its predictors named, each a number that a trial will have.
 
-    Raises UserError with the nearest name if the response or a predictor is none.
+    Raises UserError with the nearest name if the response, a predictor or a covariate is none.
     """
+    from sweep.reader import axis_names
+    from sweep.regression.predictors import are_twins, default_predictors
+    from sweep.regression.variables import HISTORY, parse_variable
+
     analyses = make_analyses(config.analyses)
     quantities = [name for analysis in analyses for name in analysis.layer_quantities]
     known = [name for analysis in analyses for name in analysis.network_quantities]
@@ -220,18 +247,21 @@ def settle_regression(config: SweepConfig) -> RegressionConfig:
     regression = config.regression
     predictors = regression.predictors
     if predictors is None:
-        usual = [
-            name
-            for analysis in analyses
-            if not analysis.controls
-            for name in analysis.layer_quantities
-        ]
-        predictors = [scalar_name(name, "last_hidden") for name in usual]
-        predictors += [scalar_name(name, "peak") for name in usual[:1]]
-    for key, name in [("response", regression.response), *(("predictors", p) for p in predictors)]:
-        if name not in known:
+        usual = [a.layer_quantities for a in analyses if not a.controls]
+        found = default_predictors([name for names in usual for name in names], known)
+        predictors = [name for name in found if not are_twins(name, regression.response)]
+    asked = [("response", regression.response)]
+    asked += [("predictors", name) for name in predictors]
+    asked += [("covariates", name) for name in regression.covariates or []]
+    settings = axis_names()
+    for key, text in asked:
+        variable = parse_variable(text)
+        name, allowed = variable.name, known
+        if variable.quantity is not None:
+            name, allowed = variable.quantity, quantities
+        if name not in allowed and name not in settings and not name.startswith(HISTORY):
             raise UserError(
-                f"regression.{key}: this sweep measures no {name!r}; {nearest(name, known)}"
+                f"regression.{key}: this sweep measures no {name!r}; {nearest(name, allowed)}"
             )
     return regression.model_copy(update={"predictors": predictors})
 

@@ -39,6 +39,7 @@ from sweep.results import (
 )
 
 RESPONSE = "test_accuracy"
+PROFILE = ("last_hidden", "peak", "peak_depth")  # of the main quantity, unless named
 DEFAULT_GROUP = "family"
 # What else one might predict from; a sweep that doesn't measure one goes without.
 BASELINES = (
@@ -123,7 +124,7 @@ def label_free_features(analyses: AnalysesConfig) -> dict[str, Feature]:
     for quantity in layered:
         for summary in SUMMARIES:
             name = scalar_name(quantity, summary)
-            names[name] = Feature(name, "linear" if summary == "peak_depth" else "log")
+            names[name] = Feature(name, "log" if summary in ("last_hidden", "peak") else "linear")
     return names
 
 
@@ -165,7 +166,7 @@ def _predictors(analyses: AnalysesConfig, names: Sequence[str] | None) -> Predic
                 "this sweep measures no layer: add analyses.intrinsic and run `idsweep measure`, "
                 f"or name features with --feature; there are: {', '.join(known)}"
             )
-        profile = [scalar_name(first, summary) for summary in SUMMARIES]
+        profile = [scalar_name(first, summary) for summary in PROFILE]
         return PredictorSet(f"{first} profile", tuple(known[name] for name in profile))
     for name in names:
         if name not in known:

@@ -18,9 +18,9 @@ from sweep.claims.statistics import (
     network_scalar,
 )
 from sweep.config import ClaimConfig, RegressionConfig
-from sweep.regression.correlation import ClusteredSample, correlate
 from sweep.mean import mean_interval
 from sweep.regression import MIN_CONFIGURATIONS
+from sweep.regression.correlation import ClusteredSample, correlate
 from sweep.results import TrialResult, scalar_name
 
 CORRELATION = "correlation"

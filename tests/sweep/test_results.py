@@ -97,7 +97,8 @@ def test_regression_names_what_is_measured():
     assert settled(analyses={"intrinsic": None}) == [
         "pc_id_last_hidden", "participation_ratio_last_hidden",
         "participation_ratio_corrected_last_hidden", "effective_rank_last_hidden",
-        "rankme_last_hidden", "alpha_req_last_hidden", "pc_id_peak"
+        "rankme_last_hidden", "alpha_req_last_hidden", "pc_id_peak", "pc_id_slope",
+        "num_parameters", "train_loss",
     ]  # fmt: skip
     with pytest.raises(UserError, match="did you mean 'id_last_hidden/twonn'"):
         settled(regression={"predictors": ["id_last_hidden/twon"]})
