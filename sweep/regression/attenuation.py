@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.regression.clusters import Clusters, Floats
+from sweep.regression.clusters import Floats
+from sweep.regression.draws import Draws
 
 # Below, the correction multiplies noise: what is told then is that errors are too large.
 MIN_RELIABILITY = 0.5
@@ -55,11 +56,10 @@ def correct_attenuation(
     x: Floats,
     y: Floats,
     variance: Floats,
-    clusters: Clusters,
-    resamples: int,
-    rng: np.random.Generator,
+    draws: Draws,
 ) -> Attenuation:
     """(T,) x and y within groups; variance: (T,) of the errors of x, NaN where unknown."""
+    clusters = draws.clusters
     own_x, own_y = clusters.centered(x), clusters.centered(y)
     spread_x, spread_y, product = own_x @ own_x, own_y @ own_y, own_x @ own_y
     value, slope = float(product / math.sqrt(spread_x * spread_y)), float(product / spread_x)
@@ -71,7 +71,7 @@ def correct_attenuation(
     size = len(x) - clusters.num_groups
     error = float(variance.mean()) * size
     reliability = float((spread_x - error) / spread_x)
-    ends = _draws(own_x, own_y, variance, clusters, resamples, rng)
+    ends = _resampled(own_x, own_y, variance, draws)
     low, high = (float(end) for end in np.quantile(ends[:, 0], [0.025, 0.975]))
     if reliability < MIN_RELIABILITY or low < MIN_LOWER_END:
         note = "the errors are too large to correct for"
@@ -95,21 +95,15 @@ def correct_attenuation(
     )
 
 
-def _draws(
-    x: Floats,
-    y: Floats,
-    variance: Floats,
-    clusters: Clusters,
-    resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
+def _resampled(x: Floats, y: Floats, variance: Floats, draws: Draws) -> Floats:
     """(b, 3) reliability, corrected r and slope in each resample in which x and y vary."""
+    clusters = draws.clusters
     left, right = np.column_stack([x, y, x]), np.column_stack([x, y, y])
     sizes = np.bincount(clusters.configuration).astype(np.float64)
     errors = np.bincount(clusters.configuration, weights=variance)
     groups = clusters.num_groups
     found = []
-    for weights in clusters.bootstrap(resamples, rng):
+    for weights in draws.weights():
         spread_x, spread_y, product = clusters.products(left, right, weights).T
         count = weights @ sizes
         noise = (weights @ errors) / count * (count - groups)
@@ -117,8 +111,8 @@ def _draws(
             true = spread_x - noise
             root = np.sqrt(np.maximum(true, 1e-30) * spread_y)
             found.append(np.column_stack([true / spread_x, product / root, product / true]))
-    draws = np.concatenate(found)
-    return np.asarray(draws[np.isfinite(draws).all(axis=1)])
+    drawn = np.concatenate(found)
+    return np.asarray(drawn[np.isfinite(drawn).all(axis=1)])
 
 
 def _uncorrected(

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from sweep.regression.clusters import Clusters, Floats, Ints
+from sweep.regression.draws import DrawnOnce, Draws
 
 Method = Literal["pearson", "spearman"]
 LEVEL = 0.95
@@ -66,17 +67,16 @@ def correlate(
 
     See `correlate_all`, of which this is the case of one predictor and one method.
     """
-    found = correlate_all(sample.x[:, None], sample.y, sample.clusters, [method], resamples, rng)
+    draws = DrawnOnce(sample.clusters, resamples, rng)
+    found = correlate_all(sample.x[:, None], sample.y, [method], draws)
     return found[method][0]
 
 
 def correlate_all(
     x: Floats,
     y: Floats,
-    clusters: Clusters,
     methods: Sequence[Method],
-    resamples: int,
-    rng: np.random.Generator,
+    draws: Draws | DrawnOnce,
 ) -> dict[Method, list[Coefficient]]:
     """Each of the (T, P) predictors against (T,) y, over the same resamples.
 
@@ -86,26 +86,27 @@ def correlate_all(
     responses of whole configurations of equal size within a group, row by row in the order
     given; the observed order is one of the permutations, so p is never zero.
     """
+    clusters = draws.clusters
     columns = {method: _columns(method, x, y, clusters) for method in methods}
-    draws: dict[Method, list[Floats]] = {method: [] for method in methods}
-    for weights in clusters.bootstrap(resamples, rng):
+    resampled: dict[Method, list[Floats]] = {method: [] for method in methods}
+    for weights in draws.weights():
         for method in methods:
-            draws[method].append(_weighted(*columns[method], clusters, weights))
+            resampled[method].append(_weighted(*columns[method], clusters, weights))
     extreme = {method: np.zeros(x.shape[1], np.int64) for method in methods}
     values = {method: _values(*columns[method]) for method in methods}
-    for order in clusters.permutations(resamples, rng):
+    for order in draws.orders():
         for method, (own_x, own_y) in columns.items():
             # A permutation within a group changes no mean and no variance: only the product moves.
             permuted = (own_y[order] @ own_x) / _scale(own_x, own_y)
             extreme[method] += (np.abs(permuted) >= np.abs(values[method]) - 1e-9).sum(axis=0)
     found: dict[Method, list[Coefficient]] = {}
     for method, (own_x, own_y) in columns.items():
-        drawn = np.concatenate(draws[method])
+        drawn = np.concatenate(resampled[method])
         found[method] = [
             Coefficient(
                 value,
                 *fisher_interval(value, drawn[:, p], clusters.freedom),
-                (1 + int(extreme[method][p])) / (1 + resamples),
+                (1 + int(extreme[method][p])) / (1 + draws.resamples),
                 float(own_x[:, p] @ own_y / (own_x[:, p] @ own_x[:, p]))
                 if method == "pearson"
                 else None,

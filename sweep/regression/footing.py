@@ -12,6 +12,7 @@ import numpy as np
 
 from sweep.regression.clusters import Clusters, Floats, Ints
 from sweep.regression.correlation import correlate_all, ranks
+from sweep.regression.draws import Draws
 from sweep.regression.holdout import held_out_errors, root_mean
 
 
@@ -70,18 +71,19 @@ def compare_predictors(
     held_out: str,
     left_out: Sequence[str],
     resamples: int,
-    rng: np.random.Generator,
+    seed: int,
 ) -> Footing:
     """Of (N, P) predictors against (N,) y; fold: (N,) what is held out together."""
     from statsmodels.stats.multitest import multipletests
 
     size = len(y)
     clusters = Clusters(np.arange(size), np.zeros(size, np.int64))
+    draws = Draws(clusters, resamples, seed)
     ranked_x, ranked_y = ranks(x, clusters), ranks(y, clusters)
-    found = correlate_all(x, y, clusters, ["spearman"], resamples, rng)["spearman"]
+    found = correlate_all(x, y, ["spearman"], draws)["spearman"]
     errors = np.column_stack([held_out_errors(column[:, None], y, fold) for column in x.T])
     rho_draws, error_draws = [], []
-    for weights in clusters.bootstrap(resamples, rng):
+    for weights in draws.weights():
         rho_draws.append(np.abs(_weighted_rho(ranked_x, ranked_y, weights)))
         error_draws.append(np.sqrt(weights @ errors**2 / size))
     rho, error = (np.array(v) for v in ([one.value for one in found], _roots(errors)))

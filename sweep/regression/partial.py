@@ -9,18 +9,17 @@ import math
 
 import numpy as np
 
-from sweep.regression.clusters import Clusters, Floats
+from sweep.regression.clusters import Floats
 from sweep.regression.correlation import Coefficient, Method, fisher_interval, ranks
+from sweep.regression.draws import Draws
 
 
 def partial_correlation(
     x: Floats,
     y: Floats,
     covariates: Floats,
-    clusters: Clusters,
     method: Method,
-    resamples: int,
-    rng: np.random.Generator,
+    draws: Draws,
 ) -> Coefficient:
     """Correlation of (T,) x and y given (T, K) covariates, within groups.
 
@@ -30,6 +29,7 @@ def partial_correlation(
     Business and Economic Statistics 1, 1983). With `spearman` all enter by their ranks.
     NaN where groups or covariates tell x or y entirely.
     """
+    clusters = draws.clusters
     columns = np.column_stack([x, y, covariates])
     if method == "spearman":
         columns = ranks(columns, clusters)
@@ -48,21 +48,21 @@ def partial_correlation(
     )
     num = columns.shape[1]
     first, second = np.triu_indices(num)
-    draws = []
-    for weights in clusters.bootstrap(resamples, rng):
+    resampled = []
+    for weights in draws.weights():
         sums = clusters.products(columns[:, first], columns[:, second], weights)
         matrices = np.zeros((len(sums), num, num))
         matrices[:, first, second] = matrices[:, second, first] = sums
-        draws.append(_partials(matrices))
+        resampled.append(_partials(matrices))
     freedom = clusters.freedom - basis.shape[1]
-    low, high = fisher_interval(value, np.concatenate(draws), freedom)
+    low, high = fisher_interval(value, np.concatenate(resampled), freedom)
     extreme = 0
-    for order in clusters.permutations(resamples, rng):
+    for order in draws.orders():
         swapped = residual_y[order]
         left = (swapped**2).sum(axis=1) - ((swapped @ basis) ** 2).sum(axis=1)
         scale = np.sqrt(np.maximum(left, 1e-30) * (residual_x @ residual_x))
         extreme += int((np.abs(swapped @ residual_x / scale) >= abs(value) - 1e-9).sum())
-    return Coefficient(value, low, high, (1 + extreme) / (1 + resamples))
+    return Coefficient(value, low, high, (1 + extreme) / (1 + draws.resamples))
 
 
 def _residuals(columns: Floats) -> tuple[Floats, Floats, Floats]:

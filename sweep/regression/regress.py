@@ -9,8 +9,9 @@ import pandas as pd
 
 from sweep.config import RegressionConfig
 from sweep.regression.attenuation import correct_attenuation, error_variances
-from sweep.regression.clusters import Clusters, Floats
+from sweep.regression.clusters import Clusters, Floats, mean_by
 from sweep.regression.correlation import Coefficient, Method, correlate_all
+from sweep.regression.draws import Draws
 from sweep.regression.footing import Footing, compare_predictors
 from sweep.regression.holdout import MIN_FAMILIES, hold_out
 from sweep.regression.influence import influences
@@ -36,7 +37,7 @@ from sweep.regression.scopes import (
     clusters_of,
     make_scopes,
 )
-from sweep.regression.study import MIN_SHARE, Chosen, Study
+from sweep.regression.study import MIN_SHARE, Chosen, Study, network_families
 from sweep.regression.variables import parse_variable
 
 METHODS: tuple[Method, ...] = ("pearson", "spearman")
@@ -95,7 +96,7 @@ def regress(
             part = study.choose(predictor)
         except TooFewError:
             continue  # told above, by scope
-        _add_partials(found, study, part)
+        _add_partials(found, part)
         found.lines.append(_line(part))
         found.predicted.extend(_predicted(part))
         found.influences.extend(_carriers(part))
@@ -154,8 +155,8 @@ def _of_scope(
     study: Study, scope: Scope, names: Sequence[str], x: Floats, y: Floats, clusters: Clusters
 ) -> dict[str, list[Correlation]]:
     config = study.config
-    rng = np.random.default_rng(config.seed)
-    usual = correlate_all(x, y, clusters, METHODS, config.resamples, rng)
+    draws = Draws(clusters, config.resamples, config.seed)
+    usual = correlate_all(x, y, METHODS, draws)
     found: dict[str, list[Correlation]] = {}
     for number, name in enumerate(names):
         rng = np.random.default_rng(config.seed)
@@ -191,19 +192,13 @@ def _granulated(rows: Sequence[Correlation], scopes: Sequence[Scope]) -> list[Gr
     ]
 
 
-def _add_partials(found: Regression, study: Study, part: Chosen) -> None:
+def _add_partials(found: Regression, part: Chosen) -> None:
     """Given the covariates; and with families removed, where there are several."""
-    scopes: list[tuple[str, Clusters]] = []
-    if part.covariate_names:
-        scopes.append((ALL, part.clusters))
-    if part.family is not None:
-        scopes.append((WITHIN, _by_family(part)))
-    for scope, clusters in scopes:
+    scopes = [(ALL, part.draws)] if part.covariate_names else []
+    scopes += [(WITHIN, part.family_draws)] if part.family_draws is not None else []
+    for scope, draws in scopes:
         for method in METHODS:
-            rng = np.random.default_rng(study.config.seed)
-            one = partial_correlation(
-                part.x, part.y, part.covariates, clusters, method, study.config.resamples, rng
-            )
+            one = partial_correlation(part.x, part.y, part.covariates, method, draws)
             found.partials.append(
                 Partial(
                     part.predictor,
@@ -216,11 +211,6 @@ def _add_partials(found: Regression, study: Study, part: Chosen) -> None:
                     one.p_value,
                 )
             )
-
-
-def _by_family(part: Chosen) -> Clusters:
-    number = np.unique(np.array(part.family), return_inverse=True)[1]
-    return Clusters(part.clusters.configuration, number.astype(np.int64))
 
 
 def _line(part: Chosen) -> Line:
@@ -257,23 +247,15 @@ def _corrected(study: Study, part: Chosen) -> list[Corrected]:
     if ends is None:
         return []
     variance = error_variances(ends[0][part.rows], ends[1][part.rows])
-    scopes = [(ALL, part.clusters)]
-    if part.family is not None:
-        scopes.append((WITHIN, _by_family(part)))
+    scopes = [(ALL, part.draws)]
+    scopes += [(WITHIN, part.family_draws)] if part.family_draws is not None else []
     return [
         Corrected(
             part.predictor,
             scope,
-            correct_attenuation(
-                part.x,
-                part.y,
-                variance,
-                clusters,
-                study.config.resamples,
-                np.random.default_rng(study.config.seed),
-            ),
+            correct_attenuation(part.x, part.y, variance, draws),
         )
-        for scope, clusters in scopes
+        for scope, draws in scopes
     ]
 
 
@@ -301,15 +283,14 @@ def _footing(study: Study, predictors: Sequence[str]) -> Footing | None:
     except TooFewError:
         return None
     x, y = x[rows], y[rows]
-    part = Chosen(
-        "", rows, y, y, np.empty((len(y), 0)), (), clusters,
-        None if study.family is None else [str(name) for name in study.family[rows]], [],
-    )  # fmt: skip
-    mean_x, mean_y = part.means(x), part.means(y)
+    num = clusters.num_configurations
+    mean_x, mean_y = (mean_by(clusters.configuration, v, num) for v in (x, y))
     varied = np.ptp(mean_x, axis=0) > 0
     if varied.sum() < 2 or np.ptp(mean_y) == 0:
         return None
-    family = part.network_family
+    family = (
+        None if study.family is None else network_families(study.family[rows].tolist(), clusters)
+    )
     by_family = family is not None and len(set(family)) >= MIN_FAMILIES
     fold = np.arange(len(mean_y))
     if by_family:
@@ -322,7 +303,7 @@ def _footing(study: Study, predictors: Sequence[str]) -> Footing | None:
         "family" if by_family else "network",
         left_out,
         study.config.resamples,
-        np.random.default_rng(study.config.seed),
+        study.config.seed,
     )
 
 

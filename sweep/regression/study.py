@@ -14,6 +14,7 @@ import pandas as pd
 from sweep.config import RegressionConfig
 from sweep.errors import UserError
 from sweep.regression.clusters import Clusters, Floats, Ints, mean_by
+from sweep.regression.draws import Draws
 from sweep.regression.families import families
 from sweep.regression.predictors import (
     are_twins,
@@ -54,9 +55,14 @@ class Chosen:
     y: Floats
     covariates: Floats
     covariate_names: tuple[str, ...]
-    clusters: Clusters
+    draws: Draws
     family: list[str] | None
+    family_draws: Draws | None
     names: list[str]
+
+    @property
+    def clusters(self) -> Clusters:
+        return self.draws.clusters
 
     def means(self, values: Floats) -> Floats:
         """(C, ...) means over the seeds of each configuration."""
@@ -67,10 +73,15 @@ class Chosen:
         """(C,) the family of each configuration."""
         if self.family is None:
             return None
-        found = [""] * self.clusters.num_configurations
-        for number, name in zip(self.clusters.configuration.tolist(), self.family, strict=True):
-            found[number] = name
-        return found
+        return network_families(self.family, self.clusters)
+
+
+def network_families(family: Sequence[str], clusters: Clusters) -> list[str]:
+    """(C,) the family of each configuration, from those of the (T,) trials."""
+    found = [""] * clusters.num_configurations
+    for number, name in zip(clusters.configuration.tolist(), family, strict=True):
+        found[number] = str(name)
+    return found
 
 
 class Study:
@@ -86,6 +97,7 @@ class Study:
         self.axes = [axis for axis in axes if axis in trained]
         self.table = in_order(trained, self.axes)
         self.notes: list[str] = []
+        self._known: dict[bytes, tuple[Draws, list[str] | None, Draws | None, list[str]]] = {}
         self.response = config.response
         self.predictors = config.predictors
         if self.predictors is None:
@@ -122,11 +134,10 @@ class Study:
         names = tuple(name for name in self.covariates if not are_twins(name, predictor))
         columns = np.column_stack([self.column(n) for n in (predictor, self.response, *names)])
         rows = np.flatnonzero(np.isfinite(columns).all(axis=1))
-        _, clusters = clusters_of(self.table.iloc[rows], self.axes)
+        draws, family, family_draws, labels = self._drawn(rows)
         x, y = columns[rows, 0], columns[rows, 1]
-        check_varies(x, y, clusters)
+        check_varies(x, y, draws.clusters)
         spread = columns[rows, 2:].std(axis=0) > 0
-        family = None if self.family is None else [str(name) for name in self.family[rows]]
         return Chosen(
             predictor,
             rows,
@@ -134,10 +145,31 @@ class Study:
             y,
             columns[rows, 2:][:, spread],
             tuple(name for name, varies in zip(names, spread, strict=True) if varies),
-            clusters,
-            family if family is not None and len(set(family)) > 1 else None,
-            labels_of(self.table.iloc[rows], clusters.configuration),
+            draws,
+            family,
+            family_draws,
+            labels,
         )
+
+    def _drawn(self, rows: Ints) -> tuple[Draws, list[str] | None, Draws | None, list[str]]:
+        """What all predictors of the same rows share: draws, families, names."""
+        key = rows.tobytes()
+        if key in self._known:
+            return self._known[key]
+        part = self.table.iloc[rows]
+        _, clusters = clusters_of(part, self.axes)
+        resamples, seed = self.config.resamples, self.config.seed
+        family = None if self.family is None else [str(name) for name in self.family[rows]]
+        by_family = None
+        if family is not None and len(set(family)) > 1:
+            number = np.unique(np.array(family), return_inverse=True)[1].astype(np.int64)
+            by_family = Draws(Clusters(clusters.configuration, number), resamples, seed)
+        else:
+            family = None
+        draws = Draws(clusters, resamples, seed)
+        found = draws, family, by_family, labels_of(part, clusters.configuration)
+        self._known = {key: found}  # predictors of other trials are few, and draws are large
+        return found
 
     def _covariates(self) -> list[str]:
         given = self.config.covariates
