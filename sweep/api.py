@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from sweep.paths import DEFAULT_STORAGE, open_storage
 
 if TYPE_CHECKING:
+    from sweep.comparison import Comparison
     from sweep.estimation import PointEstimates
     from sweep.execution import Cluster
     from sweep.pipeline import SweepResult
@@ -189,3 +190,24 @@ def predict(
         features=features,
         group_by=group_by,
     )
+
+
+def compare(
+    *sides: str,
+    storage: str | Path = DEFAULT_STORAGE,
+    quantities: Sequence[str] = (),
+    where: Sequence[str] = (),
+    all_pairs: bool = False,
+) -> Comparison:
+    """Compare sweeps, architectures or checkpoints: what differs beyond noise.
+
+    sides: two or more, such as "digits/cnn", "digits/cnn-w16-d2-s0@5", "digits/mlp,width=16",
+        "OTHER/STORAGE:digits" or a checkpoint's folder; all are compared with the first.
+    quantities: measured per layer, such as "id/twonn", or "all"; none takes the main one.
+    where: such as "training.label_noise=0", of all sides. all_pairs: each with each.
+
+    Raises UserError, with one clear line, for a side that names nothing.
+    """
+    from sweep.comparison import compare_groups
+
+    return compare_groups(sides, storage, quantities=quantities, where=where, all_pairs=all_pairs)
