@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,10 @@ class Measurement:
 
 def to_table(rows: Iterable[Measurement]) -> pa.Table:
     """The rows as an Arrow table with the columns of SCHEMA, in the order given."""
-    records = [asdict(row) for row in rows]
-    for record in records:
-        record["settings"] = json.dumps(record["settings"], sort_keys=True)
-    return pa.Table.from_pylist(records, schema=SCHEMA)
+    listed = list(rows)
+    columns = {name: [getattr(row, name) for row in listed] for name in SCHEMA.names}
+    columns["settings"] = [json.dumps(found, sort_keys=True) for found in columns["settings"]]
+    return pa.Table.from_pydict(columns, schema=SCHEMA)
 
 
 def from_table(table: pa.Table) -> list[Measurement]:

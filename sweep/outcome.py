@@ -27,9 +27,12 @@ from sweep.tracking import (
     MlflowTracker,
     NullTracker,
     Tracker,
+    choose_uri,
     hide_password,
+    keep_uri,
     read_trials,
     send,
+    track_trials,
 )
 from sweep.work import Failure
 
@@ -37,12 +40,10 @@ from sweep.work import Failure
 def track_sweep(storage: Storage, name: str, tracking_uri: str | None, progress: Progress) -> str:
     """Project all that is sealed into MLflow; returns its URI. Raises UserError if it's away."""
     results = load_results(storage, name)
-    tracker = MlflowTracker(storage, tracking_uri)
+    tracker = MlflowTracker(storage, choose_uri(storage, name, tracking_uri))
     tracker.begin(results.work, results.source)
-    for number, result in enumerate(results.results, start=1):
-        tracker.trial(results.work, result)
-        if number % 50 == 0:
-            progress.note(f"{number}/{len(results.results)} trials tracked")
+    keep_uri(storage, name, tracker.uri, progress.note)  # now that it answers
+    track_trials(tracker, results, progress)
     regression, _ = regress_results(results, tracker.uri)
     write_report(results, regression, _past_failures(results), tracker)
     return tracker.uri
@@ -53,13 +54,13 @@ def regress_sweep(
 ) -> tuple[Regression | None, str]:
     """Regress over the sweep's trials as MLflow has them; also says where they came from."""
     results = load_results(storage, name)
-    return regress_results(results, tracking_uri or storage.tracking_uri)
+    return regress_results(results, choose_uri(storage, name, tracking_uri))
 
 
 def report_sweep(storage: Storage, name: str, tracking_uri: str | None) -> Path:
     """Write the report of what is sealed; returns the page's path."""
     results = load_results(storage, name)
-    regression, _ = regress_results(results, tracking_uri or storage.tracking_uri)
+    regression, _ = regress_results(results, choose_uri(storage, name, tracking_uri))
     return write_report(results, regression, _past_failures(results), NullTracker())
 
 

@@ -2,7 +2,7 @@
 
 <storage>/
 |- storage.json              which version of the schema wrote this storage
-|- mlflow.db, mlflow-artifacts/    the embedded MLflow store
+|- mlflow.db, mlflow-artifacts/    the embedded MLflow store (mlflow.db-wal, -shm while open)
 |- data/<data key>/          sealed Arrow partitions, shared by all sweeps
 |- sweeps/<sweep name>/
 |  |- sweep.yaml, sweep.json    the file as given; as understood, with its trials
@@ -15,6 +15,7 @@
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- report.html, regression.json
 |  |- overview.png, profiles.png, dynamics.png, published.png
+|  |- tracking.json         where it was tracked last, if elsewhere than here
 |  |- claims.csv, claims.json, claims.png    what the sweep was asked to show
 |  `- tune/                  Ray Tune's scratch; never read
 `- suites/<suite name>/
@@ -177,6 +178,10 @@ class SweepPaths:
     @property
     def regression(self) -> Path:
         return self.folder / "regression.json"
+
+    @property
+    def tracking(self) -> Path:
+        return self.folder / "tracking.json"
 
     @property
     def tune(self) -> Path:

@@ -34,9 +34,7 @@ from sweep.results import (
 from sweep.sealing import remove_unfinished
 from sweep.space import Trial, make_trials
 from sweep.sweepfile import SweepFile
-from sweep.tracking import (
-    TrackingThread,
-)
+from sweep.tracking import TrackingThread, choose_uri, keep_uri
 from sweep.training.checkpoints import changed_origin, is_trained
 from sweep.work import Clock, Failure, Work
 
@@ -101,7 +99,9 @@ def run_sweep(
         write_plan(work, sweep.text, trials)
         remove_unfinished(work.sweep_paths.folder)
         remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
-        tracking = TrackingThread(work, sweep.text, storage, tracking_uri, progress)
+        where = choose_uri(storage, config.name, tracking_uri)
+        keep_uri(storage, config.name, where, progress.note)
+        tracking = TrackingThread(work, sweep.text, storage, where, progress)
         try:
             failures = _train_and_measure(work, trials, cluster, progress, tracking, clock, train)
             clock.mark("measured")

@@ -23,7 +23,12 @@ SweepArgument = Annotated[
 NameArgument = Annotated[str, typer.Argument(help="A sweep that was run: its name, or its file.")]
 StorageOption = Annotated[Path, typer.Option("--storage", help="Folder of all results.")]
 TrackingOption = Annotated[
-    str | None, typer.Option("--tracking-uri", help="MLflow; default: SQLite in the storage.")
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="MLflow; default: as given last for this sweep, else SQLite in the storage, which "
+        "is also named `embedded`.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

@@ -172,9 +172,17 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on loopback.", min=1, max=65535)] = 5000,
 ) -> None:
     """Serve MLflow over the embedded store, on this machine alone."""
-    from sweep.tracking import serve_ui
+    from sweep.errors import UserError
+    from sweep.tracking import serve_ui, tracked_elsewhere
 
-    raise typer.Exit(serve_ui(existing(storage), port))
+    folder = existing(storage)
+    elsewhere = tracked_elsewhere(folder)
+    told = "; ".join(f"sweep {name} is tracked at {uri}" for name, uri in elsewhere.items())
+    if elsewhere and not folder.tracking_file.exists():
+        raise UserError(f"nothing is tracked in {folder.folder}: {told}: open that")
+    if elsewhere:
+        typer.echo(f"{told}, not here", err=True)
+    raise typer.Exit(serve_ui(folder, port))
 
 
 def export(

@@ -1,13 +1,21 @@
 """MLflow: an idempotent projection of what is sealed, written by the driver alone."""
 
 from sweep.tracking.background import TrackingThread
+from sweep.tracking.catchup import track_trials
+from sweep.tracking.embedded import serve_ui
+from sweep.tracking.remembered import (
+    choose_uri,
+    keep_uri,
+    remember,
+    remembered_uri,
+    tracked_elsewhere,
+)
 from sweep.tracking.store import (
     connect,
     hide_password,
     read_trials,
     search_runs,
     send,
-    serve_ui,
 )
 from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 
@@ -16,10 +24,16 @@ __all__ = [
     "NullTracker",
     "Tracker",
     "TrackingThread",
+    "choose_uri",
     "connect",
     "hide_password",
+    "keep_uri",
     "read_trials",
+    "remember",
+    "remembered_uri",
     "search_runs",
     "send",
     "serve_ui",
+    "track_trials",
+    "tracked_elsewhere",
 ]

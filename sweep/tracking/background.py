@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections import deque
 
 from sweep.paths import Storage
 from sweep.progress import Progress
@@ -13,23 +15,37 @@ from sweep.tracking.store import hide_password
 from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 from sweep.work import Work
 
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds between attempts to reach MLflow again
+PATIENCE_SECONDS = 60.0  # at the end of a sweep, without any trial being tracked
+
 
 class TrackingThread:
-    """Tracks each trial as it is measured, beside the sweep; the sweep never waits for it."""
+    """Tracks each trial as it is measured, beside the sweep; the sweep never waits for it.
+
+    If MLflow goes away, what comes is kept and tried again, ever more seldom; once more when
+    the sweep has ended, and then it is left to `idsweep track`.
+    """
 
     def __init__(
         self, work: Work, source: str, storage: Storage, uri: str | None, progress: Progress
     ) -> None:
-        self.tracker: Tracker = NullTracker()
         self._work = work
         self._source = source
         self._mlflow = MlflowTracker(storage, uri)
         self._progress = progress
         self._queue: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
+        self._pending: deque[Trial] = deque()
+        self._begun = False
         self._away = False
+        self._moved = time.monotonic()  # when something was tracked last
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
         self._thread.start()
+
+    @property
+    def tracker(self) -> Tracker:
+        """What takes results now: MLflow, or nothing while it is away."""
+        return self._mlflow if self._begun and not self._away else NullTracker()
 
     def submit(self, trial: Trial) -> None:
         self._queue.put(trial)
@@ -37,27 +53,72 @@ class TrackingThread:
     def drain(self) -> str | None:
         """Wait until all is tracked; returns MLflow's URI, or None if it went away."""
         self._queue.put(None)
+        self._moved = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(0.2)  # short, so that Ctrl-C is heard
+            if time.monotonic() - self._moved > PATIENCE_SECONDS:
+                self._stopped.set()
+                self._tell_away(f"MLflow did nothing for {PATIENCE_SECONDS:.0f} s")
+                break
         return None if self._away else self._mlflow.uri
 
     def stop(self) -> None:
-        """Track nothing more; returns when nothing more is written."""
+        """Track nothing more; returns when nothing more is written, or MLflow hangs."""
         self._stopped.set()
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(PATIENCE_SECONDS)
 
     def _serve(self) -> None:
-        try:
+        draining, wait, due = False, FIRST_WAIT, time.monotonic()
+        while not self._stopped.is_set():
+            open_work = self._pending or not self._begun
+            if open_work and (draining or time.monotonic() >= due):
+                try:
+                    self._catch_up()
+                    wait = FIRST_WAIT
+                except Exception as error:  # whatever MLflow does, the sweep goes on
+                    self._begun = False  # what is there must be looked at again
+                    self._tell_away(str(error))
+                    due, wait = time.monotonic() + wait, min(2 * wait, LONGEST_WAIT)
+                    if draining:
+                        return
+                continue
+            if draining:
+                self._settle()
+                return
+            try:
+                seconds = max(0.0, due - time.monotonic()) if open_work else None
+                trial = self._queue.get(timeout=seconds)
+            except queue.Empty:
+                continue
+            if trial is None:
+                draining = True
+            else:
+                self._pending.append(trial)
+
+    def _catch_up(self) -> None:
+        if not self._begun:
             self._mlflow.begin(self._work, self._source)
-            self.tracker = self._mlflow
-            while (trial := self._queue.get()) is not None and not self._stopped.is_set():
-                self._mlflow.trial(self._work, load_trial(self._work, trial))
-        except Exception as error:  # whatever MLflow does, the sweep goes on
-            first_line = (str(error).splitlines() or [""])[0]
+            self._begun = True
+        while self._pending and not self._stopped.is_set():
+            self._mlflow.trial(self._work, load_trial(self._work, self._pending[0]))
+            self._pending.popleft()
+            self._moved = time.monotonic()
+        if self._away:
+            self._away = False
+            self._progress.note("tracking is on again, and has caught up")
+
+    def _settle(self) -> None:
+        try:
+            self._mlflow.settle()
+        except Exception as error:
+            self._tell_away(str(error))
+
+    def _tell_away(self, reason: str) -> None:
+        if not self._away:
+            first_line = (reason.splitlines() or [""])[0]
             self._away = True
-            self.tracker = NullTracker()
             self._progress.note(
-                f"tracking is off: {hide_password(first_line)}; the sweep goes on, and "
-                f"`idsweep track {self._work.config.name}` catches up"
+                f"tracking is off: {hide_password(first_line)}; the sweep goes on, it is tried "
+                f"again, and `idsweep track {self._work.config.name}` catches up"
             )

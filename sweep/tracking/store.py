@@ -6,7 +6,6 @@ import ast
 import logging
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,13 +13,24 @@ from typing import Any
 import pandas as pd
 
 from sweep.errors import UserError
-from sweep.paths import Storage
 from sweep.results import scalar_name, sorted_trials
-from sweep.sealing import TEMPORARY_PREFIX
 from sweep.tracking.names import BY_EPOCH, quantity_name
 
 TAG = "idsweep."
 ANSWER_SECONDS = 3.0
+SETTINGS = {
+    # Each failure is told soon, and whoever called tries again with what it knows by then.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing leaves this machine unasked
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+REFUSALS = {
+    401: "refuses the user or the password: set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD",
+    403: "refuses what this user may not do: ask for the right to edit experiments there",
+}
 
 
 @contextmanager
@@ -34,39 +44,34 @@ def answering(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
         first_line = (str(error).splitlines() or [""])[0][:200]
+        for code, problem in REFUSALS.items():
+            if f"failed with error code {code}" in first_line:
+                raise UserError(f"MLflow at {hide_password(uri)} {problem}") from error
         raise UserError(
             f"MLflow at {hide_password(uri)} failed ({type(error).__name__}: "
             f"{hide_password(first_line)})"
         ) from error
 
 
-def create_embedded(storage: Storage) -> None:
-    """Make the storage's SQLite store, sealed or absent: its tables take seconds to make."""
-    if storage.tracking_file.exists():
-        return
-    temporary = storage.folder / f"{TEMPORARY_PREFIX}mlflow-{uuid.uuid4().hex[:8]}.db"
-    try:
-        connect(f"sqlite:///{temporary}").search_experiments()
-        temporary.rename(storage.tracking_file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def connect(uri: str) -> Any:
     """An MLflow client for `uri`; UserError within seconds if nothing answers."""
     if uri.startswith(("http://", "https://")):
         _probe(uri)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    prepare_mlflow()
     import mlflow
-
-    for name in ("alembic", "mlflow"):  # each tells of every table it makes
-        logging.getLogger(name).setLevel(logging.WARNING)
 
     with answering(uri):
         return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def prepare_mlflow() -> None:
+    """Settings that MLflow reads as it is imported or called; what the user has set stays."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("alembic", "mlflow"):  # each tells of every table it makes
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It prints a traceback of what it raises too, and we tell that in one line.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def send(call: Callable[[], None]) -> None:
@@ -132,23 +137,13 @@ def read_trials(uri: str, experiment: str, digests: Mapping[str, str]) -> pd.Dat
 
 def hide_password(text: str) -> str:
     """A text without the user and password that a URI in it may hold."""
-    return re.sub(r"://\S*@", "://***@", text)
+    text = re.sub(r"://\S*@", "://***@", text)
+    return re.sub(r"(?i)((?:password|passwd|secret|token)=)[^&\s]+", r"\1***", text)
 
 
-def serve_ui(storage: Storage, port: int) -> int:
-    """Serve the embedded store's MLflow pages on loopback until stopped; returns its exit code."""
-    import subprocess
-    import sys
-
-    arguments = ["--backend-store-uri", storage.tracking_uri, "--host", "127.0.0.1"]
-    arguments += ["--port", str(port), "--workers", "1"]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    print(f"starting MLflow on http://127.0.0.1:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
-    try:
-        command = [sys.executable, "-m", "mlflow", "server", *arguments]
-        return subprocess.call(command, env=environment)
-    except KeyboardInterrupt:
-        return 0
+def has_password(uri: str) -> bool:
+    """Whether a URI holds what should not be written down."""
+    return hide_password(uri) != uri
 
 
 def _parsed(text: str) -> Any:

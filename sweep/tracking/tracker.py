@@ -7,26 +7,31 @@ of the sealed files, so sending a run a second time changes nothing.
 
 from __future__ import annotations
 
-import json
-import math
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
-
-from sweep.measurement import Measurement, write_rows
 from sweep.paths import Storage
 from sweep.regression import Regression
-from sweep.results import TrialResult, rows_digest, scalars, trial_parameters
-from sweep.sealing import MANIFEST, content_key
-from sweep.tracking.names import BY_EPOCH, metric_name
-from sweep.tracking.store import TAG, answering, connect, create_embedded, search_runs
+from sweep.results import TrialResult, rows_digest
+from sweep.tracking.content import (
+    NOTE,
+    sealed_at,
+    trial_content,
+    trial_identity,
+)
+from sweep.tracking.description import describe, report_link
+from sweep.tracking.embedded import open_embedded
+from sweep.tracking.known import KnownRun
+from sweep.tracking.linked import data_inputs
+from sweep.tracking.owntags import write_own_tags
+from sweep.tracking.regression_run import regression_content
+from sweep.tracking.store import TAG, answering, connect
+from sweep.tracking.views import make_views
+from sweep.tracking.writer import RunWriter
 from sweep.work import Work
 
-METRICS_PER_BATCH = 1000
-PARAMS_PER_BATCH = 100
+KIND = "mlflow.experimentKind"  # so that MLflow's pages need not guess, and open on the runs
 
 
 class Tracker(Protocol):
@@ -70,11 +75,12 @@ class MlflowTracker:
 
     def __init__(self, storage: Storage, uri: str | None = None) -> None:
         self.uri = uri or storage.tracking_uri
-        self._embedded = uri is None
+        self._embedded = self.uri == storage.tracking_uri
         self._storage = storage
-        self._client: Any = None
         self._experiment = ""
-        self._runs: dict[str, Any] = {}
+        self._report = ""
+        self._inputs: list[Any] = []
+        self._runs: Any = None  # a RunWriter, once begun
 
     def begin(self, work: Work, source: str) -> None:
         with answering(self.uri):
@@ -82,193 +88,54 @@ class MlflowTracker:
 
     def trial(self, work: Work, result: TrialResult) -> None:
         with answering(self.uri):
-            self._trial(work, result)
+            digest = rows_digest(result.all_rows)
+            if not self._runs.has(trial_identity(result.trial), digest):
+                self._runs.write(trial_content(work, result, digest, self._inputs, self._report))
 
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         with answering(self.uri):
-            self._regression(work, regression, pictures)
+            self._runs.write(regression_content(work, regression, pictures))
 
     def report(self, work: Work, page: Path) -> None:
         with answering(self.uri):
-            run_id = self._sweep_run(work)
-            self._client.log_artifact(run_id, str(page))
+            self._runs.put_files(self._sweep_run(work), {page.name: page.read_bytes()})
+
+    def settle(self) -> None:
+        """Delete what was made twice because an answer did not come back."""
+        with answering(self.uri):
+            self._runs.settle()
 
     def _begin(self, work: Work, source: str) -> None:
         if self._embedded:
-            create_embedded(self._storage)
-        self._client = connect(self.uri)
-        self._experiment = self._find_experiment(work)
-        self._runs = {_identity(run): run for run in search_runs(self._client, self._experiment)}
-        run_id = self._sweep_run(work)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "sweep.yaml"
-            path.write_text(source)
-            self._client.log_artifact(run_id, str(path))
-        self._finish(run_id, _sealed_at(work.data.folder))
+            open_embedded(self._storage)
+        client = connect(self.uri)
+        self._experiment = self._find_experiment(client, work)
+        self._runs = RunWriter(client, self._experiment)
+        run = self._sweep_run(work)
+        self._runs.put_files(run, {"sweep.yaml": source.encode()})
+        self._runs.finish(run)
+        self._report = report_link(self._experiment, run.run_id)
+        self._inputs = data_inputs(work.data)
+        views = make_views(work.config)
+        tags = dict(view.tag for view in views)
+        tags[NOTE] = describe(work.config, self._experiment, run.run_id, views)
+        write_own_tags(client, self._experiment, tags)
 
-    def _sweep_run(self, work: Work) -> str:
+    def _sweep_run(self, work: Work) -> KnownRun:
         """The run that holds the sweep's file and report; its settings may change, so no params."""
-        timestamp = _sealed_at(work.data.folder)
-        return self._find_run("sweep", work.config.name, timestamp, {"role": "sweep"})
-
-    def _trial(self, work: Work, result: TrialResult) -> None:
-        from sweep.report.static import draw_profile
-
-        trial = result.trial
-        digest = rows_digest(result.all_rows)
-        known = self._runs.get(f"trial={trial.key}")
-        if known is not None:
-            projected = known.data.tags.get(TAG + "rows")
-            if projected == digest:
-                return
-            if projected is not None:  # measured anew with other settings: a fresh run
-                self._client.delete_run(known.info.run_id)
-                del self._runs[f"trial={trial.key}"]
-        timestamp = _sealed_at(work.paths(trial).checkpoint(trial.epoch))
-        tags = {"role": trial.role, "family": trial.config.model.name, "trial": trial.key}
-        run_id = self._find_run(f"trial={trial.key}", trial.name, timestamp, tags)
-        self._params(run_id, trial_parameters(trial) | {"data.digest": work.data.digest})
-        self._metrics(run_id, _trial_metrics(result), timestamp)
-        with tempfile.TemporaryDirectory() as folder:
-            table, figure = Path(folder) / "measurements.parquet", Path(folder) / "profile.png"
-            write_rows(table, result.all_rows)
-            draw_profile(result).savefig(figure, dpi=100)
-            self._client.log_artifact(run_id, str(table))
-            self._client.log_artifact(run_id, str(figure))
-        self._client.set_tag(run_id, TAG + "rows", digest)  # last: now it is whole
-        self._finish(run_id, timestamp)
-
-    def _regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
-        digest = content_key(regression.to_json())
-        identity = f"regression={digest}"
-        known = self._runs.get(identity)
-        if known is not None and known.data.tags.get(TAG + "rows") == digest:
-            return
-        timestamp = _sealed_at(work.data.folder)
-        name = f"regression-{regression.num_trials}-trials"
-        tags = {"role": "regression", "regression": digest}
-        run_id = self._find_run(identity, name, timestamp, tags)
-        settings = {name: getattr(regression, name) for name in ("response", "resamples", "seed")}
-        self._params(run_id, settings)
-        metrics = []
-        for row in regression.correlations:
-            scope = row.scope.replace(" ", "_")
-            key = f"{row.method}/{row.predictor.replace('/', '_')}/{scope}"
-            metrics += [(key, row.value, 0), (f"{key}/p", row.p_value, 0)]
-        self._metrics(run_id, metrics, timestamp)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "regression.json"
-            path.write_text(json.dumps(regression.to_json(), indent=1) + "\n")
-            self._client.log_artifact(run_id, str(path))
-            path = Path(folder) / "regression.csv"
-            pd.DataFrame([vars(row) for row in regression.correlations]).to_csv(path, index=False)
-            self._client.log_artifact(run_id, str(path))
-            for picture in pictures:
-                self._client.log_artifact(run_id, str(picture))
-        self._client.set_tag(run_id, TAG + "rows", digest)
-        self._finish(run_id, timestamp)
-
-    def _find_experiment(self, work: Work) -> str:
         name = work.config.name
-        experiment = self._client.get_experiment_by_name(name)
+        tags = {TAG + "role": "sweep", TAG + "sweep": name}
+        run: KnownRun = self._runs.find("sweep", f"sweep {name}", sealed_at(work), tags)
+        return run
+
+    def _find_experiment(self, client: Any, work: Work) -> str:
+        name = work.config.name
+        experiment = client.get_experiment_by_name(name)
         if experiment is None:
             # A server knows where its artifacts go; a bare database would use this folder.
             served = self.uri.startswith(("http://", "https://"))
             location = None if served else (self._storage.artifacts / name).as_uri()
-            tags = {"mlflow.note.content": _describe(work)}
-            return str(self._client.create_experiment(name, location, tags))
+            return str(client.create_experiment(name, location, {KIND: "custom_model_development"}))
         if experiment.lifecycle_stage == "deleted":
-            self._client.restore_experiment(experiment.experiment_id)
+            client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
-
-    def _find_run(self, identity: str, name: str, timestamp: int, tags: dict[str, str]) -> str:
-        if identity not in self._runs:
-            self._runs[identity] = self._client.create_run(
-                self._experiment,
-                start_time=timestamp,
-                tags={TAG + key: value for key, value in tags.items()},
-                run_name=name,
-            )
-        return str(self._runs[identity].info.run_id)
-
-    def _params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        entities = [Param(key, str(value)) for key, value in params.items()]
-        for start in range(0, len(entities), PARAMS_PER_BATCH):
-            self._client.log_batch(run_id, params=entities[start : start + PARAMS_PER_BATCH])
-
-    def _metrics(self, run_id: str, metrics: list[tuple[str, float, int]], timestamp: int) -> None:
-        from mlflow.entities import Metric
-
-        entities = [
-            Metric(metric_name(key), value, timestamp, step)
-            for key, value, step in metrics
-            if math.isfinite(value)  # MLflow would store NaN as 0
-        ]
-        for start in range(0, len(entities), METRICS_PER_BATCH):
-            self._client.log_batch(run_id, metrics=entities[start : start + METRICS_PER_BATCH])
-
-    def _finish(self, run_id: str, timestamp: int) -> None:
-        self._client.set_terminated(run_id, "FINISHED", end_time=timestamp)
-
-
-def _identity(run: Any) -> str:
-    tags = run.data.tags
-    for name in ("trial", "regression"):
-        if TAG + name in tags:
-            return f"{name}={tags[TAG + name]}"
-    return str(tags.get(TAG + "role", run.info.run_id))
-
-
-def _sealed_at(folder: Path) -> int:
-    """Milliseconds since 1970 at which a folder was sealed."""
-    return int((folder / MANIFEST).stat().st_mtime * 1000)
-
-
-def _trial_metrics(result: TrialResult) -> list[tuple[str, float, int]]:
-    """(key, value, step): history by epoch, profiles by layer index, scalars at step 0.
-
-    Of a trial measured at several epochs the scalars of each too, its number being the step,
-    for steps are whole and epochs may not be.
-    """
-    metrics = [
-        (f"history/{name}", value, int(record["epoch"]))
-        for record in result.history
-        for name, value in record.items()
-        if name != "epoch"
-    ]
-    metrics += _profile_metrics(result.rows)
-    for name, scalar in scalars(result.rows).items():
-        metrics.append((name, scalar.value, 0))
-    if result.earlier:
-        by_epoch = {**result.earlier, result.trial.epoch: result.rows}
-        for step, (epoch, rows) in enumerate(by_epoch.items()):
-            metrics.append((f"{BY_EPOCH}epoch", epoch, step))
-            for name, scalar in scalars(rows).items():
-                metrics.append((BY_EPOCH + name, scalar.value, step))
-    return metrics
-
-
-def _profile_metrics(rows: list[Measurement]) -> list[tuple[str, float, int]]:
-    metrics = []
-    depths: dict[int, float] = {}
-    for row in rows:
-        if row.layer_index is None or row.quantity == "last_hidden":
-            continue
-        metrics.append((row.quantity, row.value, row.layer_index))
-        depths[row.layer_index] = row.relative_depth or 0.0
-    metrics += [("relative_depth", depth, index) for index, depth in sorted(depths.items())]
-    return metrics
-
-
-def _describe(work: Work) -> str:
-    return (
-        f"{work.config.description}\n\n"
-        "One run per trial (tag `idsweep.role`: trained or untrained). `id/twonn` has one value "
-        "per layer, step = layer index; `relative_depth` has the same steps, so it can be the "
-        "x-axis of a chart. `id_last_hidden/...`, `id_peak/...` and `test_accuracy` are one "
-        "number per trial. `id/twonn/class/NAME` is measured on one class, `id/twonn/classes` is "
-        "the mean over them. `by_epoch/...` has the same of networks measured at several epochs, "
-        "a step each, and `by_epoch/epoch` says which. Regressions are runs of their own."
-    )

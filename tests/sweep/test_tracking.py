@@ -18,7 +18,7 @@ from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, hide_password, read_trials, search_runs
 from sweep.tracking.names import metric_name, quantity_name
-from sweep.tracking.store import create_embedded
+from sweep.tracking.embedded import open_embedded
 
 
 def everything(uri, experiment="tiny"):
@@ -78,7 +78,7 @@ def test_a_run_holds_profile_history_scalars_and_artifacts(finished):
     ]
     for name, scalar in scalars(result.rows).items():
         assert [value for *_, value in metrics[name]] == [scalar.value]
-    assert artifacts == ["measurements.parquet", "profile.png"]
+    assert artifacts == ["measurements.parquet", "profile.svg"]
 
 
 def test_sweep_and_regression_are_runs_of_their_own(finished):
@@ -125,10 +125,10 @@ def test_stale_rows_in_mlflow_are_not_taken(finished):
 
 def test_a_store_that_was_killed_while_it_was_made_is_made_again(storage):
     connect(f"sqlite:///{storage.folder}/.writing-mlflow-1.db")  # a leftover, with no tables
-    create_embedded(storage)
+    open_embedded(storage)
     assert connect(storage.tracking_uri).search_experiments()
     before = storage.tracking_file.stat().st_mtime_ns
-    create_embedded(storage)
+    open_embedded(storage)
     assert storage.tracking_file.stat().st_mtime_ns == before
 
 
