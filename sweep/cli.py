@@ -11,7 +11,7 @@ from types import FrameType
 
 import typer
 
-from sweep.commands import catalog, data, networks, points, prediction, sweeps
+from sweep.commands import catalog, compare, data, figures, networks, points, prediction, sweeps
 from sweep.commands.options import INTERRUPTED
 
 app = typer.Typer(
@@ -29,7 +29,9 @@ for command in (
     sweeps.regress,
     sweeps.claims,
     prediction.predict,
+    compare.compare,
     sweeps.report,
+    figures.figures,
     sweeps.track,
     sweeps.ui,
     sweeps.export,

@@ -8,33 +8,33 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sweep.across import read_sweep
 from sweep.claims import judge_claims
-from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.regression import Regression, regress
 from sweep.results import (
     SweepResults,
     load_results,
-    rows_digest,
-    settle_regression,
-    trials_table,
 )
 from sweep.sealing import write_file
-from sweep.space import varied_keys
 from sweep.tracking import (
     MlflowTracker,
     NullTracker,
     Tracker,
     choose_uri,
-    hide_password,
     keep_uri,
-    read_trials,
     send,
     track_trials,
 )
 from sweep.work import Failure
+
+if TYPE_CHECKING:
+    from sweep.report.stills import Material
+
+KEPT_DPI = 180  # of a page's width: some 1,300 pixels
 
 
 def track_sweep(storage: Storage, name: str, tracking_uri: str | None, progress: Progress) -> str:
@@ -71,15 +71,9 @@ def write_report(
     tracker: Tracker,
 ) -> Path:
     """Write regression, claims and page, and hand all to the tracker."""
-    from sweep.published.compare import compare_published
     from sweep.report.claims_files import write_claims
-    from sweep.report.dynamics import draw_dynamics
     from sweep.report.page import render_page
-    from sweep.report.picture import to_png
-    from sweep.report.published_figures import draw_published
-    from sweep.report.static import draw_overview
-    from sweep.report.variants import draw_variants
-    from sweep.summary import main_quantity
+    from sweep.report.stills import Material
 
     paths = results.work.sweep_paths
     claims = judge_claims(results)
@@ -88,26 +82,30 @@ def write_report(
         write_claims([claims], paths.claims)
         for path in (paths.claims.table, paths.claims.picture):
             send(partial(tracker.report, results.work, path))
-    comparison = compare_published(results)
-    if comparison is not None and comparison.pairs:
-        write_file(paths.published, to_png(draw_published(comparison)))
-        send(lambda: tracker.report(results.work, paths.published))
+    pictures = _write_pictures(Material(results, lambda: regression, lambda: claims))
     if regression is not None:
         write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
-        quantity = main_quantity(results.results)
-        pictures = []
-        if quantity is not None:
-            figure = draw_overview(results.results, quantity, regression.response)
-            pictures.append((paths.overview, figure))
-            pictures.append((paths.profiles, draw_variants(results.results, quantity)))
-            if any(result.earlier for result in results.results):
-                pictures.append((paths.dynamics, draw_dynamics(results.results, quantity)))
-        for path, figure in pictures:
-            write_file(path, to_png(figure))
-        drawn = [path for path, _ in pictures]
-        send(lambda: tracker.regression(results.work, regression, drawn))
+        send(lambda: tracker.regression(results.work, regression, pictures))
+    else:
+        for path in pictures:
+            send(partial(tracker.report, results.work, path))
     send(lambda: tracker.report(results.work, paths.report))
     return paths.report
+
+
+def _write_pictures(material: Material) -> list[Path]:
+    """The still pictures that go with every report; one without anything to show is removed."""
+    from sweep.report.stills import STILLS, render_still
+
+    paths = material.results.work.sweep_paths
+    written = []
+    for name in (name for name, still in STILLS.items() if still.kept):
+        path = paths.picture(name)
+        path.unlink(missing_ok=True)
+        for content in render_still(name, material, dots_per_inch=KEPT_DPI).values():
+            write_file(path, content)
+            written.append(path)
+    return written
 
 
 def regress_results(results: SweepResults, uri: str | None) -> tuple[Regression | None, str]:
@@ -115,21 +113,10 @@ def regress_results(results: SweepResults, uri: str | None) -> tuple[Regression 
 
     Also says which; None if no trained network is measured.
     """
-    trained = [result for result in results.results if result.trial.role == "trained"]
-    digests = {result.trial.key: rows_digest(result.all_rows) for result in results.results}
-    table, source = None, "the sealed measurements"
-    if uri is not None:
-        try:
-            table = read_trials(uri, results.work.config.name, digests)
-            source = f"MLflow at {hide_password(uri)}"
-        except UserError as error:
-            source += f" ({error})"
-    if table is None:
-        table = trials_table(results.results)
-    if not trained:
-        return None, source
-    axes = varied_keys(results.trials)
-    return regress(table, axes, settle_regression(results.work.config)), source
+    trials = read_sweep(results, uri)
+    if not any(result.trial.role == "trained" for result in results.results):
+        return None, trials.source
+    return regress(trials.table, trials.axes, trials.config), trials.source
 
 
 def _past_failures(results: SweepResults) -> dict[str, Failure]:

@@ -15,6 +15,7 @@
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- report.html, regression.json
 |  |- overview.png, profiles.png, dynamics.png, published.png
+|  |- figures/               what `idsweep figures` drew
 |  |- tracking.json         where it was tracked last, if elsewhere than here
 |  |- claims.csv, claims.json, claims.png    what the sweep was asked to show
 |  `- tune/                  Ray Tune's scratch; never read
@@ -159,21 +160,14 @@ class SweepPaths:
     def report(self) -> Path:
         return self.folder / "report.html"
 
-    @property
-    def overview(self) -> Path:
-        return self.folder / "overview.png"
+    def picture(self, name: str) -> Path:
+        """A picture drawn with every report."""
+        return self.folder / f"{name}.png"
 
     @property
-    def profiles(self) -> Path:
-        return self.folder / "profiles.png"
-
-    @property
-    def published(self) -> Path:
-        return self.folder / "published.png"
-
-    @property
-    def dynamics(self) -> Path:
-        return self.folder / "dynamics.png"
+    def figures(self) -> Path:
+        """Where `idsweep figures` puts them, unless told otherwise."""
+        return self.folder / "figures"
 
     @property
     def regression(self) -> Path:
