@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import jinja2
 import plotly.offline
+from markupsafe import Markup
 
 from sweep.claims import SweepClaims
-from sweep.published.compare import Comparison, compare_published
-from sweep.regression import FAMILY, SEED, Regression
+from sweep.published.compare import compare_published
+from sweep.regression import Regression
 from sweep.report.claims_table import claims_context
-from sweep.report.dynamics_figures import course_figure, epochs_figure
-from sweep.report.figures import axis_figure, profile_figure, scatter_figure
+from sweep.report.findings import profile_findings, tell_findings
+from sweep.report.payload import sweep_payload
 from sweep.report.published_figures import published_figures
-from sweep.results import SweepResults, trials_table
-from sweep.space import varied_keys
+from sweep.report.significant import script_json
+from sweep.results import SweepResults
 from sweep.summary import headline, interval_text, main_quantity, summarize_families
 from sweep.work import Failure
 
 LIBRARIES = ("idsweep", "torch", "torchvision", "ray", "mlflow", "pyarrow", "numpy")
+# The page's program, in the order in which its parts need each other.
+SCRIPTS = (
+    "data", "statistics", "state", "looks", "plots", "controls", "profiles", "scatter",
+    "network", "dimensions", "dynamics", "others", "table", "downloads", "start",
+)  # fmt: skip
 
 
 def templates() -> jinja2.Environment:
@@ -46,73 +53,55 @@ def render_page(
     environment = templates()
     environment.filters["interval"] = interval_text
     environment.filters["signed"] = lambda value: f"{value:+.2f}"
-    work = results.work
+    work, members = results.work, results.results
+    quantity = main_quantity(members)
     comparison = compare_published(results)
-    figures = _figures(results, regression) + _published(comparison)
+    findings = profile_findings(members, quantity) if quantity else []
+    payload = sweep_payload(results, regression)
     return environment.get_template("page.html.j2").render(
         config=work.config,
         source=results.source,
         counts={
-            "trained": sum(r.trial.role == "trained" for r in results.results),
-            "untrained": sum(r.trial.role == "untrained" for r in results.results),
+            "trained": sum(r.trial.role == "trained" for r in members),
+            "untrained": sum(r.trial.role == "untrained" for r in members),
             "planned": len(results.trials),
         },
         data=work.data,
-        families=summarize_families(results.results),
-        quantity=main_quantity(results.results),
+        families=summarize_families(members),
+        quantity=quantity,
         regression=regression,
         headline=headline(regression) if regression else [],
+        findings=findings,
+        told=tell_findings(findings),
         failures=failures,
         **claims_context([claims] if claims else []),
         comparison=comparison,
-        figures=figures,
-        # "</script>" inside a string would end the script early.
-        figures_json=_for_script([figure["figure"] for figure in figures]),
-        plotly=plotly.offline.get_plotlyjs(),
+        # Already JSON, without a "<": markup as it stands.
+        data_json=Markup(script_json(payload.data)),  # noqa: S704
+        parts={name: Markup(text) for name, text in payload.parts.items()},  # noqa: S704
+        left_out=payload.left_out,
+        published_json=Markup(  # noqa: S704
+            script_json(published_figures(comparison) if comparison else [])
+        ),
+        year=datetime.now(UTC).year,
+        seeds=_distinct(r.trial.config.training.seed for r in members),
+        plotly=Markup(plotly.offline.get_plotlyjs()),  # noqa: S704
+        program=_program(environment, SCRIPTS),
         versions={name: version(name) for name in LIBRARIES}
         | {"python": platform.python_version()},
     )
 
 
-def _figures(results: SweepResults, regression: Regression | None) -> list[dict[str, Any]]:
-    """Each figure with its section and its caption."""
-    quantity = main_quantity(results.results)
-    figures: list[dict[str, Any]] = []
-    if quantity is None:
-        return figures
-    for family in sorted({result.trial.config.model.name for result in results.results}):
-        figure = profile_figure(results.results, family, quantity)
-        if figure["data"]:  # one layer alone is no profile
-            figures.append({"section": "profiles", "caption": "", "figure": figure})
-        for draw in (epochs_figure, course_figure):
-            figure_by_epoch = draw(results.results, family, quantity)
-            if figure_by_epoch is not None:
-                figures.append({"section": "dynamics", "caption": "", "figure": figure_by_epoch})
-    if regression is None or not regression.correlations:
-        return figures
-    predictor, response = regression.correlations[0].predictor, regression.response
-    table = trials_table(results.results)
-    figures.append(
-        {
-            "section": "scatter",
-            "caption": "",
-            "figure": scatter_figure(table, predictor, response),
-        }
-    )
-    axes = varied_keys(results.trials)
-    scopes = {row.scope for row in regression.correlations}
-    for axis in axes:
-        if axis not in (SEED, FAMILY) and f"along {axis}" in scopes:
-            figure = axis_figure(table, predictor, response, axis, axes)
-            caption = f"along {axis}: markers grow with it"
-            figures.append({"section": "axes", "caption": caption, "figure": figure})
-    return figures
+def _program(environment: jinja2.Environment, names: Sequence[str]) -> Markup:
+    """The scripts as one, taken as they are: what looks like a template's tag is none there."""
+    loader: Any = environment.loader
+    sources = [loader.get_source(environment, f"script/{name}.js")[0] for name in names]
+    return Markup("\n".join(sources))  # noqa: S704
 
 
-def _published(comparison: Comparison | None) -> list[dict[str, Any]]:
-    drawn = published_figures(comparison) if comparison else []
-    return [{"section": "published", "caption": "", "figure": figure} for figure in drawn]
-
-
-def _for_script(value: Any) -> str:
-    return json.dumps(value).replace("</", "<\\/").replace("<!--", "<\\!--")
+def _distinct(values: Any) -> str:
+    """Such as "0, 1, 2"; of many, how many, least and most."""
+    found = sorted(set(values))
+    if len(found) > 12:
+        return f"{len(found)} seeds from {found[0]} to {found[-1]}"
+    return ", ".join(map(str, found))

@@ -1,19 +1,27 @@
-"""One page that needs nothing else, and says what the numbers say."""
+"""One page that needs nothing else, says what the numbers say, and holds them all."""
 
 import json
+import math
 import re
+from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sweep.execution import LocalProcess
 from sweep.outcome import report_sweep
 from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
-from sweep.report.figures import axis_figure, profile_figure, scatter_figure
+from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.page import render_page
+from sweep.report.payload import sweep_payload
+from sweep.report.payload_layers import collect_layers
+from sweep.report.payload_trials import coded
 from sweep.report.profiles import GRID, mean_profile
-from sweep.report.static import draw_overview, draw_profile
-from sweep.results import trials_table
+from sweep.report.significant import script_json, significant
+from sweep.results import scalars, trial_parameters
 from sweep.sweepfile import parse_sweep
 from sweep.work import Failure
 from tests.sweep.image_files import labels_of, random_images, write_folder
@@ -26,28 +34,52 @@ measure: {num_samples: 24, untrained: false}
 """
 
 
+NASTY = """</script><script>alert('1')</script> "quoted" <!-- & {{ 7 * 7 }}"""
+
+
+class Scripts(HTMLParser):
+    """The scripts of a page as a browser would part them: attributes and text of each."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self._inside = [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self._inside = tag == "script"
+        if self._inside:
+            self.found.append((dict(attrs), []))
+
+    def handle_endtag(self, tag):
+        self._inside = False
+
+    def handle_data(self, data):
+        if self._inside:
+            self.found[-1][1].append(data)
+
+    def json(self, name):
+        for attributes, text in self.found:
+            if name in (attributes.get("id"), attributes.get("data-part")):
+                return json.loads("".join(text))
+        raise KeyError(name)
+
+
 @pytest.fixture(scope="module")
 def page(finished):
     return finished.report.read_text()
 
 
 def test_page_is_self_contained(page):
-    without_code = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", without_code)
+    without_code = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:|#)""", without_code)
     assert "@import" not in without_code
-    assert "Plotly.react" in page
 
 
-def test_page_holds_profiles_scatter_table_and_file(page, finished):
-    for part in ("Profiles", "Last hidden layer and accuracy", "Correlations with test_accuracy"):
-        assert f"<h2>{part}</h2>" in page
-    assert "How to read this" in page
+def test_page_holds_its_sections_and_the_file(page, finished):
+    for part in ("Profiles by family", "Dimension and accuracy", "Networks", "How to cite"):
+        assert re.search(rf"<h2[^>]*>{part}</h2>", page)
     assert "name: tiny" in page
-    for row in finished.regression.correlations:
-        assert f"{row.value:+.2f}" in page
-    figures = json.loads(re.search(r"const figures = (.*);\n", page).group(1))
-    # Two profiles, the scatter, and one figure for each of the two axes.
-    assert len(figures) == len(re.findall(r'id="plot-\d+"', page)) == 5
+    assert finished.results.work.data.digest in page
 
 
 def test_page_shows_failures_and_escapes_them(finished):
@@ -57,9 +89,158 @@ def test_page_shows_failures_and_escapes_them(finished):
     assert "<script>alert(1)" not in page
 
 
+def test_no_name_can_leave_its_place(finished):
+    """Neither in the markup nor in the embedded data, whatever a network or a class is called."""
+    first, *others = finished.results.results
+    rows = [
+        replace(row, layer=NASTY, quantity=f"id/twonn@{NASTY}")
+        if row.quantity == "id/twonn"
+        else row
+        for row in first.rows
+    ]
+    results = replace(finished.results, results=[replace(first, rows=rows), *others])
+    plain = render_page(finished.results, None, {})
+    page = render_page(results, None, {NASTY: Failure("measure", NASTY)})
+    scripts = Scripts(page)
+    assert len(scripts.found) == len(Scripts(plain).found) + 4  # the new quantity and its scalars
+    assert f"id/twonn@{NASTY}" in [one["name"] for one in scripts.json("data")["quantities"]]
+    assert any(NASTY in layers["name"] for layers in scripts.json("data")["layer_sets"])
+    assert "alert('1')</script>" not in page
+
+
 def test_page_without_a_regression(finished):
     page = render_page(finished.results, None, {})
-    assert "Correlations with" not in page
+    assert 'id="regression"' not in page
+
+
+def test_page_of_one_network_and_of_none_trained(finished):
+    for kept in (
+        [finished.results.results[0]],
+        [one for one in finished.results.results if one.trial.role == "untrained"],
+        [],
+    ):
+        page = render_page(replace(finished.results, results=kept), None, {})
+        assert len(Scripts(page).json("data")["trials"]["name"]) == len(kept)
+
+
+def test_payload_has_every_number_of_every_layer(finished):
+    """To four digits, in the place of its layer; nothing else is there."""
+    members = finished.results.results
+    payload = sweep_payload(finished.results, None)
+    found = {}
+    for one in payload.data["quantities"]:
+        profile = json.loads(payload.parts[f"profile:{one['name']}"])
+        for number, values in enumerate(profile["value"]):
+            layers = payload.data["layer_sets"][payload.data["layer_set"][number]]
+            for place, value in enumerate(values or []):
+                if value is not None:
+                    key = members[number].trial.key, one["name"], layers["name"][place]
+                    low = (profile["low"][number][place],) if "low" in profile else ()
+                    found[key] = (layers["index"][place], layers["depth"][place], value, *low)
+    wanted = [
+        row
+        for result in members
+        for row in result.rows
+        if row.layer_index is not None
+        and row.quantity != "last_hidden"
+        and not math.isnan(row.value)
+    ]
+    assert len(found) == len(wanted) > 0
+    for row in wanted:
+        index, depth, value, *low = found[row.trial, row.quantity, row.layer]
+        assert (index, depth) == (row.layer_index, pytest.approx(row.relative_depth, abs=1e-4))
+        assert value == pytest.approx(row.value, rel=6e-4)
+        assert low in ([], [None]) if row.low is None else low == [pytest.approx(row.low, rel=6e-4)]
+
+
+def test_payload_has_every_setting_and_scalar(finished):
+    payload = sweep_payload(finished.results, finished.regression)
+    trials = payload.data["trials"]
+    for number, result in enumerate(finished.results.results):
+        for key, value in trial_parameters(result.trial).items():
+            column = trials["columns"].get(key)
+            told = column["values"][column["codes"][number]] if column else trials["constants"][key]
+            assert told == value or str(told) == str(value)
+        for name, scalar in scalars(result.rows).items():
+            values = json.loads(payload.parts[f"scalar:{name}"])["value"]
+            assert values[number] == pytest.approx(scalar.value, rel=6e-4)
+    assert payload.data["main"] == "id/twonn"
+    assert payload.data["predictor"] == finished.regression.correlations[0].predictor
+
+
+def test_payload_marks_the_last_hidden_layer(finished):
+    layers = collect_layers(finished.results.results)
+    for number, result in enumerate(finished.results.results):
+        last = next(row.layer_index for row in result.rows if row.quantity == "last_hidden")
+        own = layers.sets[layers.of_trial[number]]
+        assert own["index"][own["last"]] == last
+
+
+def test_what_does_not_fit_is_named_and_the_main_quantity_stays(finished):
+    whole = sweep_payload(finished.results, None)
+    assert whole.left_out == []
+    room = sum(map(len, whole.parts.values())) // 2
+    small = sweep_payload(finished.results, None, max_bytes=room)
+    kept = [one["name"] for one in small.data["quantities"]]
+    assert kept[0] == "id/twonn"
+    assert small.left_out
+    assert set(kept) | set(small.left_out) == {one["name"] for one in whole.data["quantities"]}
+    assert sum(map(len, small.parts.values())) <= room
+    least = sweep_payload(finished.results, None, max_bytes=0)
+    assert [one["name"] for one in least.data["quantities"]] == ["id/twonn"]
+
+
+def test_values_that_are_missing_are_null(finished):
+    first, *others = finished.results.results
+    rows = [replace(row, value=math.nan, low=None, high=None) for row in first.rows]
+    results = replace(finished.results, results=[replace(first, rows=rows), *others])
+    profile = json.loads(sweep_payload(results, None).parts["profile:id/twonn"])
+    assert set(profile["value"][0]) == {None}
+    assert all(value is not None for value in profile["value"][1])
+
+
+@given(st.lists(st.none() | st.floats(width=64)))
+def test_significant_digits(values):
+    for given_, told in zip(values, significant(values), strict=True):
+        if given_ is None or not math.isfinite(given_):
+            assert told is None
+        elif abs(given_) < 1e300 and (given_ == 0 or abs(given_) > 1e-290):
+            assert told == pytest.approx(float(f"{given_:.4g}"), rel=1.1e-3)
+            assert told == pytest.approx(given_, rel=5.1e-4)
+            assert len(repr(told).replace("-", "").replace(".", "").strip("0").split("e")[0]) <= 4
+
+
+@given(st.recursive(st.text() | st.integers() | st.none(), st.lists))
+def test_script_json_cannot_end_its_element(value):
+    text = script_json([value, NASTY])
+    assert "<" not in text
+    assert json.loads(text) == [value, NASTY]
+
+
+@given(st.lists(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()))
+def test_coded_columns_decode(values):
+    column = coded(values)
+    decoded = [column["values"][code] for code in column["codes"]]
+    assert [(type(value), value) for value in decoded] == [(type(v), v) for v in values]
+    numbers = [
+        v
+        for v in column["values"]
+        if isinstance(v, int | float) and v is not True and v is not False
+    ]
+    assert numbers == sorted(numbers)
+
+
+def test_findings_say_what_the_numbers_say(finished):
+    """Each verdict is on the side of 1 on which its whole interval lies."""
+    findings = profile_findings(finished.results.results, "id/twonn")
+    assert {one.family for one in findings} == {"mlp", "cnn"}
+    for one in findings:
+        low, high = one.estimate.low, one.estimate.high
+        assert (one.verdict == one.words.above) == (low > 1)
+        assert (one.verdict == one.words.below) == (high < 1)
+    told = dict(tell_findings(findings))
+    for one in findings:
+        assert f"{one.verdict} in " in told[f"{one.words.topic}, {one.variant}"]
 
 
 def test_page_of_images_of_many_sizes(storage, tmp_path):
@@ -86,37 +267,3 @@ def test_mean_profile_interpolates_each_trial(finished):
     assert (found.mean <= found.high).all()
     assert mean_profile(trials, "nothing") is None
     assert len(found.depth) == len(GRID)
-
-
-def test_profile_figure_sets_trained_beside_random_labels_and_untrained(finished):
-    figure = profile_figure(finished.results.results, "cnn", "id/twonn")
-    names = [trace["name"] for trace in figure["data"] if "name" in trace]
-    assert names == ["true labels (4)", "label noise 1 (4)", "untrained (4)"]
-
-
-def test_scatter_has_every_trained_trial_and_no_other(finished):
-    table = trials_table(finished.results.results)
-    figure = scatter_figure(table, "id_last_hidden/twonn", "test_accuracy")
-    points = [trace for trace in figure["data"] if trace["mode"] == "markers"]
-    assert sum(len(trace["x"]) for trace in points) == 16
-    symbols = [symbol for trace in points for symbol in trace["marker"]["symbol"]]
-    assert sum(symbol.endswith("-open") for symbol in symbols) == 8  # label noise
-
-
-def test_axis_figure_joins_what_differs_in_nothing_else(finished):
-    table = trials_table(finished.results.results)
-    axes = ["model.name", "model.width", "training.label_noise", "training.seed"]
-    figure = axis_figure(table, "id_last_hidden/twonn", "test_accuracy", "model.width", axes)
-    assert len(figure["data"]) == 4  # two families, two noise levels; seeds are averaged
-    assert all(len(trace["x"]) == 2 for trace in figure["data"])
-
-
-def test_still_pictures(finished, tmp_path):
-    results = finished.results.results
-    draw_profile(results[0]).savefig(tmp_path / "profile.png")
-    overview = draw_overview(results, "id/twonn", "test_accuracy")
-    assert [axes.get_xlabel() for axes in overview.axes] == [
-        "relative depth",
-        "id_last_hidden/twonn",
-    ]
-    assert (tmp_path / "profile.png").stat().st_size > 5000

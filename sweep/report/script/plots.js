@@ -1,0 +1,141 @@
+// Figures are drawn when they come into view, again when what they show has changed.
+const figures = new Map(); // element -> { draw, stale, drawn }
+const waiting = new Set();
+let frame = 0;
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      const figure = figures.get(entry.target);
+      if (figure) figure.visible = entry.isIntersecting;
+      if (entry.isIntersecting) enqueue(entry.target);
+    }
+  },
+  { rootMargin: "400px" },
+);
+
+function enqueue(element) {
+  const figure = figures.get(element);
+  if (!figure || !figure.stale || !figure.visible) return;
+  waiting.add(element);
+  if (!frame) frame = requestAnimationFrame(drawWaiting);
+}
+
+// A frame's worth at a time, so that the page answers while many are drawn.
+function drawWaiting() {
+  frame = 0;
+  const began = performance.now();
+  for (const element of waiting) {
+    waiting.delete(element);
+    drawFigure(element);
+    if (performance.now() - began > 120) break;
+  }
+  if (waiting.size) frame = requestAnimationFrame(drawWaiting);
+}
+
+function drawFigure(element, width) {
+  const figure = figures.get(element);
+  if (!figure || !element.isConnected) return;
+  const { data, layout } = figure.draw();
+  const full = { ...layout, ...themed(layout), autosize: !width, uirevision: figure.revision || "same" };
+  if (width) full.width = width;
+  Plotly.react(element, data, full, { responsive: true, displayModeBar: false });
+  if (!figure.drawn && figure.onClick) element.on("plotly_click", figure.onClick);
+  figure.stale = false;
+  figure.drawn = true;
+  element.dataset.drawn = "true";
+}
+
+function themed(layout) {
+  const ink = cssValue("--ink"), line = cssValue("--line"), paper = cssValue("--paper");
+  const found = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { color: ink, family: "system-ui, sans-serif", size: 12 },
+    hoverlabel: { bgcolor: paper, bordercolor: line, font: { color: ink, size: 12 }, align: "left" },
+  };
+  for (const axis of ["xaxis", "yaxis", "yaxis2"])
+    if (layout[axis]) found[axis] = { ...layout[axis], gridcolor: line, linecolor: line, zerolinecolor: line };
+  return found;
+}
+
+function baseLayout(x, y, more = {}) {
+  return {
+    margin: { l: 52, r: 12, t: 10, b: 42 }, hovermode: "closest", showlegend: false,
+    xaxis: { title: { text: plain(x), standoff: 6 }, zeroline: false, automargin: true },
+    yaxis: { title: { text: plain(y), standoff: 6 }, zeroline: false, automargin: true },
+    ...more,
+  };
+}
+
+// Panels on one scale: y from nought, or from the least, to the largest of all of them.
+function onOneScale(specs) {
+  let built = null;
+  const range = (isLog) => {
+    let least = isLog ? Infinity : 0, most = -Infinity;
+    for (const { data } of built.values())
+      for (const trace of data)
+        for (const y of trace.y) {
+          if (y > most && y < 1e300) most = y;
+          if (y < least && y !== null && (y > 0 || !isLog)) least = y;
+        }
+    if (!(most > least)) return null;
+    if (isLog) return [Math.log10(least) - 0.05, Math.log10(most) + 0.05];
+    const room = (most - least) * 0.04;
+    return [least < 0 ? least - room : 0, most + room];
+  };
+  const draw = (spec) => {
+    if (!built) built = new Map(specs.map((one) => [one.id, one.draw()]));
+    const { data, layout } = built.get(spec.id), ends = range(layout.yaxis.type === "log");
+    return { data, layout: ends ? { ...layout, yaxis: { ...layout.yaxis, range: ends } } : layout };
+  };
+  return specs.map((spec) => ({ ...spec, draw: () => draw(spec) }));
+}
+
+// The panels of one section. specs: id, title, label, draw, onClick, height; others go away.
+function showPanels(container, specs) {
+  const kept = new Map([...container.children].map((child) => [child.dataset.panel, child]));
+  for (const spec of specs) {
+    let panel = kept.get(spec.id);
+    if (!panel) {
+      const plot = make("div", { className: "plot", role: "img" });
+      const title = make("figcaption", { className: "title" });
+      panel = make("figure", { "data-panel": spec.id }, title, plot, make("figcaption", { className: "note" }));
+      figures.set(plot, { draw: spec.draw, onClick: spec.onClick, stale: true });
+      seen.observe(plot);
+    }
+    kept.delete(spec.id);
+    container.append(panel); // in the order given
+    const [title, plot, note] = panel.children;
+    title.textContent = spec.title || "";
+    note.textContent = spec.note || "";
+    plot.setAttribute("aria-label", spec.label || spec.title || "");
+    plot.classList.toggle("tall", Boolean(spec.tall));
+    Object.assign(figures.get(plot), { draw: spec.draw, stale: true });
+    enqueue(plot);
+  }
+  for (const gone of kept.values()) {
+    const plot = gone.querySelector(".plot");
+    seen.unobserve(plot);
+    if (figures.get(plot).drawn) Plotly.purge(plot);
+    figures.delete(plot);
+    gone.remove();
+  }
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => changed("theme"));
+// Paper is light, narrow and shows everything.
+window.addEventListener("beforeprint", () => {
+  isPrint = true;
+  document.documentElement.classList.add("print");
+  for (const listener of listeners) listener("theme");
+  const whole = 690, half = 338;
+  for (const [element] of figures) {
+    const alone = element.classList.contains("tall") || element.closest(".figures").children.length === 1;
+    drawFigure(element, alone ? whole : half);
+  }
+});
+window.addEventListener("afterprint", () => {
+  isPrint = false;
+  document.documentElement.classList.remove("print");
+  for (const listener of listeners) listener("theme");
+});
+readTheme();

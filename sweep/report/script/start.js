@@ -1,0 +1,52 @@
+// Everything together.
+const SECTIONS = [renderProfiles, renderScatter, renderLinear, renderScales, renderDynamics, renderOthers, renderReady, renderTable];
+
+function scalarGroups() {
+  const own = new Set(DATA.network_scalars);
+  return [
+    ["networks", DATA.scalars.filter((name) => own.has(name)).map((name) => [name, name])],
+    ["profiles", DATA.scalars.filter((name) => !own.has(name)).map((name) => [name, name])],
+  ].filter(([, members]) => members.length);
+}
+
+function start() {
+  buildFilters();
+  fillSelect("quantity", "quantity", quantityGroups());
+  fillSelect("x", "x", [["", [["depth", "relative depth"], ["index", "layer index"]]]]);
+  fillSelect("band", "band", [["", [["interval", "95% interval of the mean"], ["range", "full range"], ["none", "none"]]]]);
+  fillCheck("each", "each");
+  const axes = DATA.axes.filter((key) => TRIALS.columns[key]).map((key) => [key, shortKey(key)]);
+  fillSelect("lines", "lines", [["", [["variant", "variant"], ...axes]]]);
+  fillSelect("color", "color", [["", [["family", "family"], ["variant", "variant"], ...axes]]]);
+  fillSelect("fit", "fit", [["", [["all", "over all"], ["groups", "of each group"], ["none", "none"]]]]);
+  fillSelect("predictor", "predictor", scalarGroups());
+  fillSelect("response", "response", scalarGroups());
+  fillCheck("ratio", "ratio");
+  fillCheck("log", "log");
+  fillSelect("scale", "scale", [["", [["rank", "rank of the neighbor"], ["distance", "distance"]]]]);
+  watchTable();
+  watchDownloads();
+  document.getElementById("reset").addEventListener("click", reset);
+  document.getElementById("others-open").addEventListener("toggle", renderOthers);
+  onChange((what) => {
+    if (what === "theme") readTheme();
+    syncControls();
+    if (what === "network") renderTable();
+    else for (const render of SECTIONS) render();
+    renderNetwork();
+  });
+  // The address holds what is chosen, so links within the page scroll by themselves.
+  document.querySelector("nav").addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (!link) return;
+    event.preventDefault();
+    document.getElementById(link.hash.slice(1)).scrollIntoView();
+  });
+  for (const link of document.querySelectorAll("nav a")) link.hidden = document.getElementById(link.hash.slice(1)).closest("section").hidden;
+  syncControls();
+  for (const render of SECTIONS) render();
+  renderNetwork();
+  document.documentElement.dataset.started = "true";
+}
+
+start();
