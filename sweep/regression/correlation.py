@@ -121,7 +121,7 @@ def fisher_interval(value: float, draws: Floats, freedom: int) -> tuple[float, f
 
     The plain percentile interval covers too rarely with a few dozen configurations. The
     standard error is read off the central 95% of the draws, which tiny resamples with a
-    coefficient of exactly one don't reach.
+    coefficient of exactly one don't reach. NaN where the draws don't vary.
     """
     draws = draws[np.isfinite(draws)]
     if freedom < 1 or len(draws) < 2:
@@ -129,6 +129,8 @@ def fisher_interval(value: float, draws: Floats, freedom: int) -> tuple[float, f
     z = np.arctanh(np.clip(draws, -ALMOST_ONE, ALMOST_ONE))
     ends = np.quantile(z, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     error = float(ends[1] - ends[0]) / (2 * 1.96)
+    if error < 1e-9:  # ranks of a few networks that agree in every resample
+        return math.nan, math.nan
     return around(value, error, freedom)
 
 

@@ -83,6 +83,11 @@ def read_column(table: pd.DataFrame, text: str) -> Floats:
     return apply_transform(variable, values)
 
 
+def check_column(table: pd.DataFrame, text: str) -> None:
+    """Raise UserError with the nearest name unless a table has this number."""
+    read_column(table, text)
+
+
 def apply_transform(variable: Variable, values: Floats) -> Floats:
     """The values on the scale that the variable asks for; NaN where there is none."""
     if not variable.transform:

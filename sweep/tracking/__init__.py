@@ -3,6 +3,7 @@
 from sweep.tracking.background import TrackingThread
 from sweep.tracking.catchup import track_trials
 from sweep.tracking.embedded import serve_ui
+from sweep.tracking.reading import read_experiment, read_sealed, read_trials
 from sweep.tracking.remembered import (
     choose_uri,
     keep_uri,
@@ -13,7 +14,6 @@ from sweep.tracking.remembered import (
 from sweep.tracking.store import (
     connect,
     hide_password,
-    read_trials,
     search_runs,
     send,
 )
@@ -28,6 +28,8 @@ __all__ = [
     "connect",
     "hide_password",
     "keep_uri",
+    "read_experiment",
+    "read_sealed",
     "read_trials",
     "remember",
     "remembered_uri",

@@ -1,20 +1,15 @@
-"""Reaching an MLflow store, and reading the trials back from it."""
+"""Reaching an MLflow store."""
 
 from __future__ import annotations
 
-import ast
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import pandas as pd
-
 from sweep.errors import UserError
-from sweep.results import scalar_name, sorted_trials
-from sweep.tracking.names import BY_EPOCH, quantity_name
 
 TAG = "idsweep."
 ANSWER_SECONDS = 3.0
@@ -92,49 +87,6 @@ def search_runs(client: Any, experiment_id: str) -> list[Any]:
             return runs
 
 
-def read_trials(uri: str, experiment: str, digests: Mapping[str, str]) -> pd.DataFrame:
-    """The table of trials read back from MLflow: the same columns as `trials_table`.
-
-    digests: of the rows of each trial that belongs to the sweep now, by its key. Raises
-    UserError if MLflow doesn't answer, or misses one of them as it is sealed.
-    """
-    client = connect(uri)
-    with answering(uri):
-        found = client.get_experiment_by_name(experiment)
-        runs = search_runs(client, found.experiment_id) if found else []
-    records = []
-    for run in runs:
-        key = run.data.tags.get(TAG + "trial")
-        if key not in digests or run.data.tags.get(TAG + "rows") != digests[key]:
-            continue
-        params = {name: _parsed(text) for name, text in run.data.params.items()}
-        params.pop("data.digest", None)
-        metrics = {quantity_name(name): value for name, value in run.data.metrics.items()}
-        summary = {
-            name: value
-            for name, value in metrics.items()
-            if not name.startswith(("history/", BY_EPOCH))
-            and name != "relative_depth"
-            and scalar_name(name, "peak") not in metrics  # a profile: one value per layer
-        }
-        records.append(
-            {
-                "trial": key,
-                "name": run.info.run_name,
-                "role": run.data.tags[TAG + "role"],
-                **params,
-                **summary,
-            }
-        )
-    missing = digests.keys() - {str(record["trial"]) for record in records}
-    if missing:
-        raise UserError(
-            f"MLflow experiment {experiment!r} at {hide_password(uri)} misses {len(missing)} of "
-            f"{len(digests)} trials: run `idsweep track {experiment}`"
-        )
-    return sorted_trials(records)
-
-
 def hide_password(text: str) -> str:
     """A text without the user and password that a URI in it may hold."""
     text = re.sub(r"://\S*@", "://***@", text)
@@ -144,14 +96,6 @@ def hide_password(text: str) -> str:
 def has_password(uri: str) -> bool:
     """Whether a URI holds what should not be written down."""
     return hide_password(uri) != uri
-
-
-def _parsed(text: str) -> Any:
-    """MLflow keeps parameters as text: back to the number, truth value or name it was."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
 
 
 def _probe(uri: str) -> None:
