@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from sweep.claims import SweepClaims
 from sweep.paths import ClaimPaths
-from sweep.report.claims_figure import draw_claims
+from sweep.report.claims_figure import claims_png
 from sweep.report.claims_table import claims_csv
-from sweep.report.picture import to_png
 from sweep.sealing import write_file
 
 
@@ -18,4 +17,4 @@ def write_claims(found: Sequence[SweepClaims], paths: ClaimPaths) -> None:
     write_file(paths.table, claims_csv(found))
     record = [sweep.to_json() for sweep in found]
     write_file(paths.record, json.dumps(record, indent=1) + "\n")
-    write_file(paths.picture, to_png(draw_claims(found)))
+    write_file(paths.picture, claims_png(found))

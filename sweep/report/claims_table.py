@@ -13,9 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from sweep.claims import ClaimResult, SweepClaims
-from sweep.report.claims_figure import draw_claims
+from sweep.report.claims_figure import claims_png
 from sweep.report.console import plain_table, say
-from sweep.report.picture import to_png
 
 NUMERIC = {"networks"}
 _table = partial(plain_table, numeric=NUMERIC)
@@ -82,7 +81,7 @@ def print_claims(found: Sequence[SweepClaims], console: Console) -> None:
 def claims_context(found: Sequence[SweepClaims]) -> dict[str, Any]:
     """What the template `claims.html.j2` is filled with."""
     lines = claim_lines(found)
-    picture = b64encode(to_png(draw_claims(found))).decode() if lines else ""
+    picture = b64encode(claims_png(found)).decode() if lines else ""
     dates = sorted({sweep.date for sweep in found})
     return {"claims": lines, "claims_picture": picture, "claims_date": " and ".join(dates)}
 

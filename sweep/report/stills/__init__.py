@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from sweep.report.claims_figure import draw_claims
+from sweep.report.panels import USUAL_WIDTH
 from sweep.report.picture import PRINT_DPI, Format, paper_style, to_bytes
 from sweep.report.stills.accuracy import draw_accuracy
 from sweep.report.stills.axes import draw_axes
+from sweep.report.stills.caption import describe
 from sweep.report.stills.dynamics import draw_dynamics
 from sweep.report.stills.families import draw_families
 from sweep.report.stills.linear import draw_linear
 from sweep.report.stills.material import Material
 from sweep.report.stills.overview import draw_overview
-from sweep.report.stills.panels import USUAL_WIDTH
 from sweep.report.stills.published import draw_published
 from sweep.report.stills.scales import draw_scale_profiles, draw_scales
 from sweep.report.stills.variants import draw_variants
@@ -35,11 +36,20 @@ class Still:
     kept: bool = False
 
 
-def draw_claimed(material: Material, _: float) -> Figure | None:
+def draw_claimed(material: Material, width: float) -> Figure | None:
     """The claims, each against its rule."""
-    return draw_claims([material.claims]) if material.claims.claims else None
+    found = material.claims
+    if not found.claims:
+        return None
+    quantities = dict.fromkeys(one.quantity for one in found.claims if one.quantity)
+    said = describe(material.results, material.results.results, quantities, CLAIMS_SAID)
+    return draw_claims([found], width, said)
 
 
+CLAIMS_SAID = (
+    "Markers: estimate over configurations, with its 95% interval; shaded: what the rule claims. "
+    "Shown: the whole interval is shaded; reversed: all of it lies beyond the rule and no effect."
+)
 TRAINED = "networks with a profile of several layers, trained on true labels"
 STILLS: dict[str, Still] = {
     "overview": Still(draw_overview, "a quantity measured per layer", kept=True),

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweep.regression import families as families_of
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import SOFT, color_of, marker_of
 from sweep.report.profiles import configuration
 from sweep.report.stills.caption import describe, readable, signed
 from sweep.report.stills.line_fit import fit_line
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.summary import TRUE_LABELS, interval_text, variant
 
 MANY_POINTS = 1500  # kept as pixels inside an SVG beyond

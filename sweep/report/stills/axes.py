@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sweep.regression import FAMILY, SEED
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import color_of, dash_of, marker_of
 from sweep.report.stills.accuracy import GROUP, family_handle, points_table, told_correlation
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 
 MAX_LINES = 120  # in a panel; of more, evenly chosen ones
 SMALLEST, GROWTH = 2.0, 4.0  # markers, points

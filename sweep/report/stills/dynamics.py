@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from sweep.report.dynamics import by_epoch, epoch_color, mean_scalar
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import COLORS, SOFT
 from sweep.report.profiles import mean_profile
 from sweep.report.stills.bands import RANGE_ALPHA
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.results import TrialResult, scalar_name
 
 # Epochs are drawn by their root: the first ones, where most happens, get room, and 0 a place.

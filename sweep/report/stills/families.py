@@ -5,11 +5,11 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import color_of, dash_of, marker_of
 from sweep.report.stills.bands import SAID, draw_band
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.summary import TRUE_LABELS
 
 BEHIND = "#c3c7ce"

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import COLORS, dash_of, marker_of
 from sweep.report.profiles import MeanProfile
 from sweep.report.stills.bands import SAID, draw_band
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.summary import TRUE_LABELS
 
 LINEAR = ("pc_id", "participation_ratio")

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweep.regression import FAMILY
+from sweep.report.panels import finish, make_panels
 from sweep.report.picture import color_of, dash_of, marker_of
 from sweep.report.profiles import MeanProfile
 from sweep.report.stills.accuracy import points_table, scatter
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import finish, make_panels
 from sweep.summary import TRUE_LABELS, UNTRAINED
 
 MAX_FAMILIES = 16
@@ -37,7 +37,7 @@ def draw_overview(material: Material, width: float) -> Figure | None:
     if not quantity or not (profiles or table is not None):
         return None
     sides = [side for side, there in ((0, profiles), (1, table is not None)) if there]
-    figure, panels = make_panels(len(sides), width, share_y=False)
+    figure, panels = make_panels(len(sides), width, share_y=False, least=2.5)
     if profiles:
         for (family, role), profile in profiles.items():
             number = material.families.index(family)
@@ -49,14 +49,16 @@ def draw_overview(material: Material, width: float) -> Figure | None:
                 profile.depth, profile.mean, **style, marker=marker, markevery=(number, 8)
             )
         panels[0].set(xlabel="relative depth", ylabel=readable(quantity))
-        panels[0].set_title("profiles, true labels and untrained")
+        panels[0].set_title("true labels; dotted: untrained")
         panels[0].set_ylim(bottom=0)
     if table is not None:
         predictor = str(material.predictor)
         for name, members in table.groupby(FAMILY):
             number = material.families.index(str(name))
             scatter(panels[-1], members, predictor, material.response, number)
-        panels[-1].set(xlabel=readable(predictor), ylabel=readable(material.response))
+        panels[-1].set(
+            xlabel=readable(predictor).removesuffix(" layer"), ylabel=readable(material.response)
+        )
         panels[-1].set_title("every trained network")
     drawn = material.results.results
     handles = [_handle(material, family) for family in material.families[:MAX_FAMILIES]]

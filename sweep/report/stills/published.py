@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sweep.published.compare import Comparison, Pair
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import COLORS
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 
 OURS: dict[str, Any] = {"color": COLORS[0], "marker": "o", "linestyle": "-"}
 PUBLISHED: dict[str, Any] = {"color": COLORS[1], "marker": "s", "linestyle": "--", "mfc": "none"}

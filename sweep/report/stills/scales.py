@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 
 from sweep.measurement import Measurement
 from sweep.measuring.scales import PREFIX, scale_quantity
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import dash_of, marker_of
 from sweep.report.profiles import configuration, mean_ends
 from sweep.report.stills.bands import INTERVAL_ALPHA, RANGE_ALPHA, SAID
 from sweep.report.stills.caption import describe
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.report.stills.variants import variant_handles, variant_style
 from sweep.results import TrialResult, scalar_name, scalars
 from sweep.summary import TRUE_LABELS, shown_variants

@@ -8,10 +8,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.stills.bands import SAID, draw_band
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.report.stills.panels import MAX_PANELS, finish, make_panels
 from sweep.report.variants import variant_color
 from sweep.summary import TRUE_LABELS, UNTRAINED, shown_variants
 

@@ -12,6 +12,7 @@ from sweep.report.picture import SOFT
 
 USUAL_WIDTH = 7.2  # inches: two columns of a paper
 LEAST_PANEL = 1.65  # inches: narrower ones have no room for their labels
+WIDEST_PANEL = 4.6  # inches: a single one does not fill a page
 PANEL_SHAPE = 0.85  # height by width
 PANEL_HEIGHTS = (1.6, 2.9)  # inches, whatever the width
 CAPTION_POINTS, CAPTION_LETTER = 6.0, 0.53  # size, and width of a usual letter by it
@@ -20,17 +21,17 @@ MAX_PANELS = 24
 
 
 def make_panels(
-    count: int, width: float, *, share_y: bool = True, blocks: int = 1, widest: float = 4.6
+    count: int, width: float, *, share_y: bool = True, blocks: int = 1, least: float = LEAST_PANEL
 ) -> tuple[Figure, list[Any]]:
     """So many panels of equal size, in rows as full as the width allows.
 
     share_y: within a block. blocks: each of `count` panels, one below the other, in one list.
-    widest: inches, of one panel; a single one does not fill a page.
+    least: inches, of the width of one; where two have no room they stand one below the other.
     """
-    most = max(1, int(width / LEAST_PANEL))
+    most = max(1, int(width / least))
     rows = -(-count // most)
     columns = -(-count // rows)
-    across = min(width, columns * widest)
+    across = min(width, columns * WIDEST_PANEL)
     low, high = PANEL_HEIGHTS
     height = min(max(PANEL_SHAPE * across / columns, low), high)
     figure = Figure(figsize=(across, blocks * rows * height), layout="constrained")
