@@ -12,10 +12,10 @@ from sweep.regression import families as families_of
 from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import SOFT, color_of, marker_of
 from sweep.report.profiles import configuration
-from sweep.report.stills.caption import describe, readable, signed
+from sweep.report.stills.caption import describe, interval, readable, signed
 from sweep.report.stills.line_fit import fit_line
 from sweep.report.stills.material import Material
-from sweep.summary import TRUE_LABELS, interval_text, variant
+from sweep.summary import TRUE_LABELS, variant
 
 MANY_POINTS = 1500  # kept as pixels inside an SVG beyond
 SIZES = ((100, 14.0), (500, 8.0), (MANY_POINTS, 5.0))  # areas in points², by number of points
@@ -111,7 +111,7 @@ def told_correlation(material: Material, scope: str) -> list[str]:
     """Pearson's r of the first predictor in a scope, if the regression has it."""
     rows = material.regression.correlations if material.regression else []
     return [
-        f"r = {signed(row.value)} [{interval_text(row)}]"
+        f"r = {signed(row.value)} {interval(row.low, row.high)}"
         for row in rows
         if (row.scope, row.predictor, row.method) == (scope, material.predictor, "pearson")
     ]

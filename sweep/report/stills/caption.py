@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from sweep.report.profiles import configuration
@@ -90,3 +91,12 @@ def signed(value: float) -> str:
     """
     text = f"{value:+.2f}"
     return text[1:] if float(text) == 0 else text
+
+
+def interval(low: float, high: float) -> str:
+    """An interval in brackets; with too few configurations there is none.
+
+    >>> interval(-0.5, 0.25), interval(float("nan"), float("nan"))
+    ('[-0.50, +0.25]', '[unknown]')
+    """
+    return "[unknown]" if math.isnan(low) else f"[{signed(low)}, {signed(high)}]"
