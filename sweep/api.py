@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 from sweep.paths import DEFAULT_STORAGE, open_storage
 
 if TYPE_CHECKING:
+    from sweep.across import Answer
     from sweep.comparison import Comparison
+    from sweep.drawing import DrawnFigures
     from sweep.estimation import PointEstimates
     from sweep.execution import Cluster
     from sweep.pipeline import SweepResult
@@ -150,6 +152,57 @@ def profile(
         return profile_network(config, kept, progress or SilentProgress())
 
 
+def regress(
+    sweeps: str | Sequence[str] = (),
+    *,
+    storage: str | Path = DEFAULT_STORAGE,
+    tracking_uri: str | None = None,
+    filter_string: str = "",
+    where: Sequence[str] = (),
+    response: str | None = None,
+    predictors: Sequence[str] | None = None,
+    covariates: Sequence[str] | None = None,
+    resamples: int | None = None,
+    seed: int | None = None,
+    table: str | Path | None = None,
+    track: bool = True,
+) -> Answer:
+    """Regress a response on predictors across networks: `answer.regression` has all of it.
+
+    sweeps: names of sweeps that were run, of MLflow experiments, or "published:TABLE".
+    storage: folder of sweeps; need not exist for experiments of a `tracking_uri`.
+    filter_string: as `mlflow.search_runs` takes it. where: such as "training.label_noise=0".
+    response, predictors, covariates: numbers of a trial by name (see
+        `sweep/regression/variables.py`); None: as the sweep file has it, else the usual ones.
+    table: a CSV file of your own instead, a line a network.
+    track: keep it as a run of the first experiment, if the trials came from MLflow.
+
+    Raises UserError, with one clear line, for what can't be found, filtered or regressed.
+    """
+    from sweep.across import Question, keep_answer, regress_across
+
+    def given(names: Sequence[str] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(names)
+
+    folder = Path(storage).expanduser()
+    question = Question(
+        names=(sweeps,) if isinstance(sweeps, str) else tuple(sweeps),
+        table=None if table is None else Path(table),
+        tracking_uri=tracking_uri,
+        filter_string=filter_string,
+        where=tuple(where),
+        response=response,
+        predictors=given(predictors),
+        covariates=given(covariates),
+        resamples=resamples,
+        seed=seed,
+    )
+    needs_storage = question.needs_storage and tracking_uri is None
+    opened = open_storage(folder, create=False) if needs_storage or folder.is_dir() else None
+    answer = regress_across(question, opened)
+    return keep_answer(answer) if track else answer
+
+
 def predict(
     sweep: str,
     *,
@@ -211,3 +264,32 @@ def compare(
     from sweep.comparison import compare_groups
 
     return compare_groups(sides, storage, quantities=quantities, where=where, all_pairs=all_pairs)
+
+
+def figures(
+    sweep: str,
+    *,
+    storage: str | Path = DEFAULT_STORAGE,
+    folder: str | Path | None = None,
+    formats: Sequence[str] = ("png", "svg"),
+    width: float = 7.2,
+    only: Sequence[str] = (),
+) -> DrawnFigures:
+    """Draw the figures of a sweep for a paper, and say which were left out and why.
+
+    sweep: the name of one that was run. folder: made if it isn't there; None is `figures`
+    beside the sweep's report. width: inches; 7.2 is two columns of a paper, 3.4 one.
+    only: names of figures; none is all.
+
+    Raises UserError, with one clear line, for a wrong name, format, width or folder.
+    """
+    from sweep.drawing import draw_figures
+
+    return draw_figures(
+        open_storage(storage, create=False),
+        sweep,
+        folder=None if folder is None else Path(folder),
+        formats=formats,
+        width=width,
+        only=only,
+    )

@@ -16,6 +16,7 @@ from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
 
 MAX_LINES = 120  # in a panel; of more, evenly chosen ones
+MANY_LINES = 30  # beyond, lines and markers are smaller and paler
 SMALLEST, GROWTH = 2.0, 4.0  # markers, points
 PLACE = "place"
 
@@ -37,20 +38,15 @@ def draw_axes(material: Material, width: float) -> Figure | None:
         panel.sharex(panels[0])
     for panel, axis in zip(panels, shown, strict=True):
         kept = lines[axis][:: -(-len(lines[axis]) // MAX_LINES)]
+        scale, alpha = (0.5, 0.5) if len(kept) > MANY_LINES else (1.0, 0.8)
         for family, places, x, y in kept:
             number = families.index(family)
-            style: dict[str, Any] = {"color": color_of(number), "alpha": 0.8}
-            panel.plot(x, y, linestyle=dash_of(number), linewidth=0.8, **style)
-            areas = [(SMALLEST + GROWTH * place) ** 2 for place in places]
+            style: dict[str, Any] = {"color": color_of(number), "alpha": alpha}
+            panel.plot(x, y, linestyle=dash_of(number), linewidth=0.3 + 0.5 * scale, **style)
+            areas = [(scale * (SMALLEST + GROWTH * place)) ** 2 for place in places]
             panel.scatter(x, y, s=areas, marker=marker_of(number), linewidths=0, **style)
-        panel.set_title(
-            "\n".join(
-                [
-                    f"along {axis.partition('.')[2] or axis}",
-                    *told_correlation(material, f"along {axis}"),
-                ]
-            )
-        )
+        title = f"along {axis.rpartition('.')[2].replace('_', ' ')}"
+        panel.set_title("\n".join([title, *told_correlation(material, f"along {axis}")]))
         panel.set_xlabel(readable(predictor).removesuffix(" layer"))
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel(readable(response))

@@ -15,6 +15,7 @@ NAMES = {
     "test_accuracy": "test accuracy",
     "test_error": "test error",
 }
+MANY = 4  # quantities; of more, the first and the last
 SUMMARY_NAMES = {
     "_last_hidden": "last hidden layer",
     "_peak_depth": "depth of the peak",
@@ -49,6 +50,7 @@ def describe(
     config = results.work.config
     names = list(quantities)
     wanted = set(names)
+    told = ", ".join(names) if len(names) <= MANY else f"{names[0]} to {names[-1]}"
     counts = {
         row.num_samples
         for result in drawn
@@ -59,7 +61,7 @@ def describe(
     images = " to ".join(f"{count:,}" for count in ends) or "?"
     parts = [
         *sentences,
-        f"{describe_networks(drawn)}; {', '.join(names)}, N\u00a0=\u00a0{images} images of "
+        f"{describe_networks(drawn)}; {told}, N\u00a0=\u00a0{images} images of "
         f"{results.work.data.name} ({config.measure.split}); sweep {config.name}.",
     ]
     return " ".join(part for part in parts if part)

@@ -100,7 +100,7 @@ def draw_scale_profiles(material: Material, width: float) -> Figure | None:
         "Gride compares.",
     )  # fmt: skip
     handles = [
-        Line2D([], [], **style, label=f"{rank // 2}, {rank}")
+        Line2D([], [], **style, label=f"ranks {rank // 2}, {rank}")
         for rank, style in zip(ranks, styles, strict=True)
     ]
     return finish(figure, said, handles)

@@ -69,7 +69,7 @@ def draw_variants(material: Material, width: float) -> Figure | None:
         for result in material.groups[family, name]
     ]
     counts = ", ".join(
-        f"{name} {sum(profiles[f][name].num_trials for f in profiles if name in profiles[f]):,}"
+        f"{name} ({sum(found[name].num_trials for found in profiles.values() if name in found):,})"
         for name in shown
     )
     said = describe(
