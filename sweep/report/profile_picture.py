@@ -16,8 +16,8 @@ from sweep.measuring.classes import is_of_class
 from sweep.report.picture import COLORS
 from sweep.results import TrialResult, scalar_name, scalars
 
-WIDTH, HEIGHT = 720, 440
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 58, 46  # margins; the legend stands above the curves
+WIDTH, HEIGHT = 720, 460
+LEFT, RIGHT, TOP, BOTTOM = 58, 16, 76, 46  # margins; the legend stands above the curves
 LEGEND_COLUMNS, LEGEND_ROW = 3, 18
 INK, SOFT, GRID = "#1a1a1a", "#5f6368", "#e4e6e9"
 
@@ -41,7 +41,8 @@ def draw_profile_svg(result: TrialResult) -> str:
         return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - top) * value / limit
 
     parts = [_text(LEFT, 26, result.trial.name, size=17, weight="600")]
-    parts.append(_text(LEFT, 46, _subtitle(result, next(iter(shown), None)), fill=SOFT))
+    for number, line in enumerate(_subtitle(result, next(iter(shown), None))):
+        parts.append(_text(LEFT, 46 + 17 * number, line, fill=SOFT))
     for tick in range(round(limit / step) + 1):
         y = down(tick * step)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{GRID}"/>')
@@ -101,22 +102,23 @@ def _shown(rows: Sequence[Measurement]) -> dict[str, list[Measurement]]:
     return {name: sorted(own, key=lambda row: row.layer_index or 0) for name, own in chosen}
 
 
-def _subtitle(result: TrialResult, quantity: str | None) -> str:
+def _subtitle(result: TrialResult, quantity: str | None) -> list[str]:
+    """What it is, and what its profile comes to: a line each."""
     found = scalars(result.rows)
-    parts = []
+    network, profile = [], []
     if "test_accuracy" in found:
-        parts.append(f"test accuracy {found['test_accuracy'].value:.3f}")
+        network.append(f"test accuracy {found['test_accuracy'].value:.3f}")
     if "num_parameters" in found:
-        parts.append(f"{found['num_parameters'].value:,.0f} parameters")
+        network.append(f"{found['num_parameters'].value:,.0f} parameters")
     if quantity is not None:
         hidden = found.get(scalar_name(quantity, "last_hidden"))
         if hidden is not None:
             ends = "" if hidden.low is None else f" [{hidden.low:.1f}, {hidden.high:.1f}]"
-            parts.append(f"{quantity} last hidden {hidden.value:.1f}{ends}")
+            profile.append(f"{quantity} {hidden.value:.1f}{ends} in the last hidden layer")
         peak, depth = (found.get(scalar_name(quantity, what)) for what in ("peak", "peak_depth"))
         if peak is not None and depth is not None:
-            parts.append(f"peak {peak.value:.1f} at depth {depth.value:.2f}")
-    return ", ".join(parts)
+            profile.append(f"peak {peak.value:.1f} at depth {depth.value:.2f}")
+    return [", ".join(network), ", ".join(profile)]
 
 
 def _last_hidden_depth(rows: Sequence[Measurement]) -> float | None:

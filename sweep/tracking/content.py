@@ -16,6 +16,7 @@ from sweep.report.profile_picture import draw_profile_svg
 from sweep.results import Scalar, TrialResult, scalars, trial_parameters
 from sweep.sealing import MANIFEST
 from sweep.space import Trial
+from sweep.tracking.description import run_link
 from sweep.tracking.linked import checkpoint_tags
 from sweep.tracking.names import BY_EPOCH
 from sweep.tracking.store import TAG
@@ -24,6 +25,8 @@ from sweep.work import Work
 MAX_TAG_LETTERS = 5000  # MLflow of today takes 8,000, older servers 5,000
 INTERVALS = TAG + "intervals"
 NOTE = "mlflow.note.content"
+PICTURE = "profile.svg"
+OWN_RUN = "OWN-RUN"
 
 Point = tuple[str, float, int]  # key, value, step
 
@@ -34,6 +37,7 @@ class RunContent:
 
     identity: what it is of, as sweep.tracking.known tells it. timestamp: milliseconds since
     1970. digest: of all that it holds; equal: nothing to send. files: artifacts by name.
+    note: Markdown for its page; OWN_RUN in it stands for its own key.
     """
 
     identity: str
@@ -45,6 +49,7 @@ class RunContent:
     metrics: list[Point] = field(default_factory=list)
     inputs: list[Any] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    note: str = ""
 
 
 def trial_identity(trial: Trial) -> str:
@@ -53,11 +58,12 @@ def trial_identity(trial: Trial) -> str:
 
 
 def trial_content(
-    work: Work, result: TrialResult, digest: str, inputs: list[Any], report: str
+    work: Work, result: TrialResult, digest: str, inputs: list[Any], experiment: str, report: str
 ) -> RunContent:
     """Everything of a trial.
 
-    digest: of all its rows. inputs: its data sets. report: link to the sweep's report.
+    digest: of all its rows. inputs: its data sets. experiment: its key. report: link to the
+    sweep's report.
     """
     trial = result.trial
     found = scalars(result.rows)
@@ -67,7 +73,6 @@ def trial_content(
         TAG + "family": trial.config.model.name,
         TAG + "trial": trial.key,
         TAG + "sweep": work.config.name,
-        NOTE: _note(trial, link, report),
         **link,
         **interval_tags(found),
     }
@@ -82,8 +87,9 @@ def trial_content(
         inputs=inputs,
         files={
             "measurements.parquet": _parquet(result.all_rows),
-            "profile.svg": draw_profile_svg(result).encode(),
+            PICTURE: draw_profile_svg(result).encode(),
         },
+        note=_note(trial, link, experiment, report),
     )
 
 
@@ -154,11 +160,11 @@ def _profile_metrics(rows: Sequence[Measurement]) -> list[Point]:
     return metrics
 
 
-def _note(trial: Trial, link: Mapping[str, str], report: str) -> str:
+def _note(trial: Trial, link: Mapping[str, str], experiment: str, report: str) -> str:
     """What its page says of the run, as Markdown: where to look, and where the weights are."""
     lines = [
-        f"{trial.role.capitalize()} network. Its profile and all its numbers: tab *Artifacts*, "
-        f"`profile.svg` and `measurements.parquet`. [The sweep's report]({report})."
+        f"{trial.role.capitalize()} network. [Its profile]"
+        f"({run_link(experiment, OWN_RUN, PICTURE)}) · [The sweep's report]({report})"
     ]
     if TAG + "checkpoint" in link:
         digest = link.get(TAG + "checkpoint_sha256", "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sweep.config import SweepConfig
 from sweep.measuring import make_analyses
 from sweep.results import scalar_name
-from sweep.tracking.views import View
+from sweep.tracking.views import TRAINING, View
 
 
 def describe(config: SweepConfig, experiment: str, run_id: str, views: Sequence[View]) -> str:
@@ -15,12 +15,13 @@ def describe(config: SweepConfig, experiment: str, run_id: str, views: Sequence[
 
     experiment, run_id: of MLflow, for the links. run_id: of the run that holds the report.
     """
-    first = [f"- [{view.name}]({view.link(experiment)})" for view in views] + [
-        f"- [The report]({report_link(experiment, run_id)}), a page of its own"
-    ]
+    links = [f"[{view.name}]({view.link(experiment)})" for view in views]
+    links.append(f"[The report]({report_link(experiment, run_id)})")
+    # The first line is what MLflow's pages show of it before it is unfolded.
+    parts = [" · ".join(links)]
     quantity = _main_quantity(config)
-    parts = [config.description] if config.description else []
-    parts.append("**Look first at**\n\n" + "\n".join(first))
+    if config.description:
+        parts.append(config.description)
     parts.append(
         "One run is one network; tag `idsweep.role` says trained or untrained. "
         "A run's tab *Artifacts* has its profile (`profile.svg`) and every number "
@@ -49,7 +50,12 @@ def describe(config: SweepConfig, experiment: str, run_id: str, views: Sequence[
 
 def report_link(experiment: str, run_id: str) -> str:
     """Where MLflow's pages show the sweep's report."""
-    return f"#/experiments/{experiment}/runs/{run_id}/artifacts/report.html"
+    return run_link(experiment, run_id, "report.html")
+
+
+def run_link(experiment: str, run_id: str, artifact: str) -> str:
+    """Where MLflow's pages show an artifact of a run."""
+    return f"#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact}?{TRAINING}"
 
 
 def _main_quantity(config: SweepConfig) -> str | None:

@@ -12,7 +12,8 @@ from typing import Any
 from sweep.errors import UserError
 from sweep.paths import Storage
 from sweep.sealing import TEMPORARY_PREFIX
-from sweep.tracking.store import prepare_mlflow
+from sweep.tracking.store import connect, prepare_mlflow
+from sweep.tracking.views import TRIALS_TAG, trials_link
 
 # A write-ahead log is shared through memory, so all who open the file must be on one machine.
 LOCAL_FILE_SYSTEMS = ["btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"]
@@ -54,12 +55,27 @@ def serve_ui(storage: Storage, port: int) -> int:
     arguments += ["--port", str(port), "--workers", "1"]
     environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    print(f"starting MLflow on http://127.0.0.1:{port}; Ctrl-C ends it", flush=True)  # noqa: T201
+    address = f"http://127.0.0.1:{port}"
+    lines = [f"starting MLflow on {address}; Ctrl-C ends it"]
+    lines += [f"  {name}: {address}/{link}" for name, link in first_links(storage).items()]
+    print("\n".join(lines), flush=True)  # noqa: T201
     try:
         command = [sys.executable, "-m", "mlflow", "server", *arguments]
         return subprocess.call(command, env=environment)
     except KeyboardInterrupt:
         return 0
+
+
+def first_links(storage: Storage) -> dict[str, str]:
+    """Of each sweep in the store, where its table of trials is on MLflow's pages."""
+    if not storage.tracking_file.exists():
+        return {}
+    found = connect(storage.tracking_uri).search_experiments()
+    return {
+        experiment.name: trials_link(experiment.experiment_id)
+        for experiment in sorted(found, key=lambda one: str(one.name))
+        if TRIALS_TAG in experiment.tags
+    }
 
 
 def _create(storage: Storage) -> None:

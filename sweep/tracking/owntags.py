@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.sealing import content_key
-from sweep.tracking.store import TAG
 
-WRITTEN = TAG + "written"  # digest of each value as we wrote it last
+# Digest of each value as we wrote it last. MLflow's pages hide tags that begin with its name.
+WRITTEN = "mlflow.idsweep.written"
 
 
 def write_own_tags(client: Any, experiment: str, tags: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from sweep.regression import Regression
 from sweep.results import TrialResult, rows_digest
 from sweep.tracking.content import (
     NOTE,
+    RunContent,
     sealed_at,
     trial_content,
     trial_identity,
@@ -90,7 +91,7 @@ class MlflowTracker:
         with answering(self.uri):
             digest = rows_digest(result.all_rows)
             if not self._runs.has(trial_identity(result.trial), digest):
-                self._runs.write(trial_content(work, result, digest, self._inputs, self._report))
+                self._runs.write(self._content(work, result, digest))
 
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         with answering(self.uri):
@@ -104,6 +105,9 @@ class MlflowTracker:
         """Delete what was made twice because an answer did not come back."""
         with answering(self.uri):
             self._runs.settle()
+
+    def _content(self, work: Work, result: TrialResult, digest: str) -> RunContent:
+        return trial_content(work, result, digest, self._inputs, self._experiment, self._report)
 
     def _begin(self, work: Work, source: str) -> None:
         if self._embedded:

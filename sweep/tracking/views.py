@@ -20,9 +20,12 @@ from sweep.results import scalar_name
 from sweep.sealing import content_key
 
 TAG_PREFIX = "mlflow.sharedViewState."
+TRIALS = "idsweep-trials"
+TRIALS_TAG = TAG_PREFIX + TRIALS
 IS_TRIAL = "tags.`idsweep.trial` LIKE '%'"
 IS_TRAINED = "tags.`idsweep.role` = 'trained'"
 ROLE = "tags.`idsweep.role`"
+TRAINING = "workflowType=machine_learning"  # or pages for traces of language models open
 NUM_PROFILES = 3  # quantities that get a chart over depth
 CHARTED_RUNS = 100
 
@@ -38,8 +41,7 @@ class View:
 
     def link(self, experiment: str) -> str:
         """Its address, from the root of MLflow's pages."""
-        mode = "&compareRunsMode=CHART" if self.charts else "&compareRunsMode=TABLE"
-        return f"#/experiments/{experiment}/runs?viewStateShareKey={self.key}{mode}"
+        return _link(experiment, self.key, "CHART" if self.charts else "TABLE")
 
     @property
     def tag(self) -> tuple[str, str]:
@@ -53,6 +55,11 @@ class View:
         )
 
 
+def trials_link(experiment: str) -> str:
+    """Where the table of trials is, from the root of MLflow's pages."""
+    return _link(experiment, TRIALS, "TABLE")
+
+
 def make_views(config: SweepConfig) -> list[View]:
     """The table of trials, and profiles over relative depth and over layers."""
     analyses = make_analyses(config.analyses)
@@ -60,13 +67,13 @@ def make_views(config: SweepConfig) -> list[View]:
         name for analysis in analyses if not analysis.controls for name in analysis.layer_quantities
     ]
     axes = list(dict.fromkeys(key for block in config.space for key in block))
-    columns = [ROLE, "metrics.`test_accuracy`", "metrics.`num_parameters`"]
+    columns = ["metrics.`test_accuracy`", "metrics.`num_parameters`"]
     for name in quantities[:1]:
         for summary in ("last_hidden", "peak", "peak_depth"):
             columns.append(f"metrics.`{scalar_name(name, summary)}`")
-    columns += [f"params.`{axis}`" for axis in axes]
+    columns += [ROLE, *(f"params.`{axis}`" for axis in axes)]
     order = "metrics.`test_accuracy`"
-    views = [View("idsweep-trials", "Trials", _table(IS_TRIAL, order, columns))]
+    views = [View(TRIALS, "Trials", _table(IS_TRIAL, order, columns))]
     if not quantities:
         return views
     for key, name, over in (
@@ -85,6 +92,12 @@ def make_views(config: SweepConfig) -> list[View]:
     return views
 
 
+def _link(experiment: str, key: str, mode: str) -> str:
+    return (
+        f"#/experiments/{experiment}/runs?viewStateShareKey={key}&compareRunsMode={mode}&{TRAINING}"
+    )
+
+
 def _table(search: str, order: str, columns: Sequence[str]) -> dict[str, Any]:
     return {
         "searchFilter": search,
@@ -95,8 +108,8 @@ def _table(search: str, order: str, columns: Sequence[str]) -> dict[str, Any]:
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
         "selectedColumns": list(columns),
-        "columnOrder": [],
-        "columnWidths": {},
+        "columnOrder": list(columns),
+        "columnWidths": {column: 40 + 7 * len(column.split("`")[1]) for column in columns},
         "runsExpanded": {},
         "runsPinned": [],
         "runsHidden": [],
@@ -122,7 +135,7 @@ def _charts(cards: Sequence[dict[str, Any]], hidden: Sequence[dict[str, Any]]) -
     section = {"display": True, "isReordered": True, "deleted": False, "isGenerated": False}
     return {
         "compareRunCharts": [*cards, *hidden],
-        "compareRunSections": [{**section, "uuid": "idsweep", "name": "Profiles"}],
+        "compareRunSections": [{**section, "uuid": "idsweep", "name": "Profiles", "columns": 2}],
         "isAccordionReordered": True,
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sweep.tracking.content import RunContent
+from sweep.tracking.content import NOTE, OWN_RUN, RunContent
 from sweep.tracking.known import PROJECTED, PROJECTION, ROWS, KnownRun, know, sort_doubles
 from sweep.tracking.names import metric_name
 from sweep.tracking.store import search_runs
@@ -121,6 +121,8 @@ class RunWriter:
         ]
         params = [Param(key, str(value)) for key, value in content.params.items()]
         labels = [RunTag(key, value) for key, value in tags.items()]
+        if content.note:
+            labels.append(RunTag(NOTE, content.note.replace(OWN_RUN, run.run_id)))
         batches: list[Any] = list(
             zip_longest(
                 _pieces(metrics, METRICS_PER_BATCH),
