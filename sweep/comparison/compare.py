@@ -60,6 +60,9 @@ def compare_read(
     else:
         pairs = [(0, other) for other in range(1, len(groups))]
     profiles, warnings, notes = [], [], []
+    for group in groups:
+        if group.missing:
+            notes.append(f"{group.label}: {group.missing} more are not measured, and left out")
     conventions: list[Convention] = []
     for quantity in chosen:
         conventions = [convention_of(group, quantity) for group in groups]

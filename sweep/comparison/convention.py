@@ -35,7 +35,8 @@ class Convention:
         """In words, such as "1000 images of digits (train)"."""
         counts = " or ".join(map(str, self.counts)) or "?"
         splits = ", ".join(self.splits)
-        return f"{counts} images of {' or '.join(self.data) or '?'}" + f" ({splits})" * bool(splits)
+        of = f" of {' or '.join(self.data)}" if self.data else ""
+        return f"{counts} images{of}" + f" ({splits})" * bool(splits)
 
     def is_on_same_images(self, other: Convention) -> bool:
         """Whether both sides saw the same images and no others."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sweep.comparison.conditions import check_keys, holds, is_setting, setting_of
+from sweep.comparison.conditions import HISTORY, check_keys, holds, is_setting, setting_of
 from sweep.comparison.kept import kept_names, read_kept
 from sweep.comparison.naming import Condition, Named
 from sweep.comparison.networks import Network, at_epoch
 from sweep.errors import UserError
 from sweep.models.names import model_label
-from sweep.nearest import did_you_mean
+from sweep.nearest import did_you_mean, nearest
 from sweep.paths import Storage, open_storage
 from sweep.results import TrialResult, load_plan, load_results
 from sweep.space import Trial
@@ -23,11 +24,15 @@ SHOWN = 12  # names that an error line lists
 
 @dataclass(frozen=True)
 class Group:
-    """The networks of one side. label: its short name, apart from those of the others."""
+    """The networks of one side. label: its short name, apart from those of the others.
+
+    missing: how many that it names are not measured, at this epoch.
+    """
 
     named: Named
     label: str
     networks: tuple[Network, ...]
+    missing: int = 0
 
     @property
     def size(self) -> str:
@@ -66,11 +71,11 @@ def read_groups(
         wanted.setdefault(place, {}).update({trial.key: trial for trial in trials})
         asked.append((place, side, trials))
     read = {place: _load(sources[place], keys) for place, keys in wanted.items()}
-    labels = label_sides(sides)
-    groups = [
-        Group(side, label, _networks(side, (*side.conditions, *where), trials, read[place]))
-        for (place, side, trials), label in zip(asked, labels, strict=True)
-    ]
+    groups = []
+    for (place, side, trials), label in zip(asked, label_sides(sides), strict=True):
+        measured = _measured(side, trials, read[place])
+        networks = _holding(side, (*side.conditions, *where), measured)
+        groups.append(Group(side, label, networks, len(trials) - len(measured)))
     for number, group in enumerate(groups):
         for other in groups[:number]:
             if _identities(group) == _identities(other):
@@ -103,6 +108,16 @@ def overlap(first: Group, second: Group) -> int:
     return len(_identities(first) & _identities(second))
 
 
+def _check_number(side: Named, condition: Condition, networks: Sequence[Network]) -> None:
+    """Raise UserError for a key that is neither a setting nor a number of any network."""
+    known = sorted({name for network in networks for name in network.scalars})
+    if condition.key not in known and not condition.key.startswith(HISTORY):
+        raise UserError(
+            f"{side.text}: {condition.key!r} is neither a setting nor a measured number; "
+            + nearest(condition.key, known)
+        )
+
+
 def _load(source: _Source, keys: Collection[str]) -> dict[str, TrialResult]:
     """Those of the trials that are measured, by their keys."""
     return {result.trial.key: result for result in source.load(lambda trial: trial.key in keys)}
@@ -121,7 +136,9 @@ def _open(storage: Storage, name: str) -> _Source:
         return _Source(storage, name, trials, lambda want: [r for r in results if want(r.trial)])
     if name not in known and name not in storage.suite_names():
         raise UserError(
-            f"no sweep {name!r} in {storage.folder}; {did_you_mean(name, [*known, *kept])}"
+            f"no sweep {name!r} in {storage.folder}"
+            + (f" (and no folder {name.partition(':')[0]!r})" if ":" in name else "")
+            + f"; {did_you_mean(name, [*known, *kept])}"
             f"there is: {', '.join([*known, *kept]) or 'none yet'}"
         )
     plan = load_plan(storage, name)
@@ -175,12 +192,9 @@ def _by_name(side: Named, source: _Source) -> tuple[list[Trial], bool]:
     )
 
 
-def _networks(
-    side: Named,
-    conditions: Sequence[Condition],
-    trials: Sequence[Trial],
-    results: dict[str, TrialResult],
-) -> tuple[Network, ...]:
+def _measured(
+    side: Named, trials: Sequence[Trial], results: Mapping[str, TrialResult]
+) -> list[Network]:
     """Of the trials those that are measured, at the epoch asked for, in the plan's order."""
     measured = [results[trial.key] for trial in trials if trial.key in results]
     if not measured:
@@ -197,12 +211,27 @@ def _networks(
             + ", ".join(f"{epoch:g}" for epoch in epochs)
             + " (measure.epochs adds others)"
         )
+    return networks
+
+
+def _holding(
+    side: Named, conditions: Sequence[Condition], networks: Sequence[Network]
+) -> tuple[Network, ...]:
+    """Those of which the conditions on what came out hold."""
     numbers = [one for one in conditions if not is_setting(one.key)]
     chosen = tuple(n for n in networks if all(holds(one, n.trial, n) for one in numbers))
     if not chosen:
+        for one in numbers:
+            _check_number(side, one, networks)
         said = " and ".join(one.text for one in numbers)
         raise UserError(f"{side.text}: of {len(networks)} networks none has {said}")
     return chosen
+
+
+def _in_order(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, then the rest."""
+    is_number = isinstance(value, int | float)
+    return not is_number, float(value) if is_number else 0.0, str(value)
 
 
 def _is_all_untrained(source: _Source) -> bool:
@@ -214,6 +243,7 @@ def _why_none(named: Sequence[Trial], settings: Sequence[Condition]) -> str:
         return "no trained network; ?role=untrained takes the others"
     for one in settings:
         if not any(holds(one, trial) for trial in named):
-            seen = sorted({str(setting_of(one.key, trial)) for trial in named})
-            return f"no network has {one.text}; {one.key} is {', '.join(seen[:SHOWN])}"
+            seen = {setting_of(one.key, trial) for trial in named}
+            shown = [str(value) for value in sorted(seen, key=_in_order)[:SHOWN]]
+            return f"no network has {one.text}; {one.key} is {', '.join(shown)}"
     return f"no network has {' and '.join(one.text for one in settings)} at once"

@@ -37,9 +37,12 @@ class Condition:
     def text(self) -> str:
         """As people read it, such as "label_noise=0"."""
         shown = f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
-        if (self.key, self.relation) == ("role", "="):
-            return shown
         return f"{self.key}{self.relation}{shown}"
+
+    @property
+    def label(self) -> str:
+        """The same, where it stands in a network's place: "untrained" says its key itself."""
+        return str(self.value) if (self.key, self.relation) == ("role", "=") else self.text
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Named:
     def short(self) -> str:
         """Without the sweep and the storage; "" for a whole sweep."""
         epoch = "" if self.epoch is None else f"@{self.epoch:g}"
-        parts = [self.what or "", *(condition.text for condition in self.conditions)]
+        parts = [self.what or "", *(condition.label for condition in self.conditions)]
         return ", ".join(part for part in parts if part) + epoch
 
 
@@ -78,6 +81,8 @@ def parse_name(text: str) -> Named:
         named = _of_folder(text, Path(head))
         epoch = named.epoch if epoch is None else epoch
         return Named(text, named.sweep, named.storage, named.what, epoch, conditions)
+    if head.startswith(("/", "~", "./", "../")):
+        raise UserError(f"{text!r}: there is no folder {head}")
     storage = None
     before, colon, after = head.partition(":")
     if colon and Path(before).expanduser().is_dir():

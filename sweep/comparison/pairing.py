@@ -46,12 +46,14 @@ def pair_units(first: Sequence[Network], second: Sequence[Network]) -> Units:
             return Units(one, other, True, ("configurations", "configurations"), agree)
     elif not any(several):
         seeds = [[network.parameters[SEED] for network in side] for side in (first, second)]
-        if sorted(seeds[0]) == sorted(set(seeds[0])) == sorted(seeds[1]) and len(seeds[0]) > 1:
+        same = sorted(seeds[0]) == sorted(set(seeds[0])) == sorted(seeds[1]) and len(seeds[0]) > 1
+        # The same seed begins the same model at the same weights; other models share nothing.
+        if same and not any(key.startswith("model.") for key in apart):
             one, other = (
                 tuple((place,) for place in sorted(range(len(own)), key=own.__getitem__))
                 for own in seeds
             )
-            return Units(one, other, True, ("seeds", "seeds"), (SEED,))
+            return Units(one, other, True, ("seeds", "seeds"))
     one, other = (_units(group) for group in groups)
     return Units(one, other, False, (_over(groups[0]), _over(groups[1])))
 

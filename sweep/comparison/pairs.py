@@ -30,6 +30,7 @@ from sweep.mean import mean_interval
 SEED = 0
 COUNTED = "num_parameters"  # set, not found: its difference needs no noise
 ROUNDING = 1e-9
+FEW = 4  # units; with fewer, no difference found says little
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def compare_sides(
     for (first, second), contrast, (own, same), sides, result in zip(
         pairs, contrasts, units, means, results, strict=True
     ):
-        few = any(part.freedom < 2 for part in contrast.components)
+        few = any(len(part.units) < FEW for part in contrast.components)
         found.append(
             Pair(
                 groups[first].label,

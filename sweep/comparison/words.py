@@ -30,9 +30,11 @@ def profile_sentences(quantity: str, kind: str, pair: Pair) -> list[str]:
         largest = _largest(told)
         few = largest.verdict == "too few to tell"
         said = "too few to tell" if few else f"no difference beyond noise at any {kind[:-1]}"
+        singly = sum(not one.each_low <= 0 <= one.each_high for one in told)
+        alone = f"; taken singly, {singly} of {len(told)} {kind} are beyond it" * bool(singly)
         return [
             f"{who} and {pair.second}: {said}; the largest is {number(largest)} "
-            f"{_at(kind, largest)}"
+            f"{_at(kind, largest)}{alone}"
         ]
     parts: list[str] = []
     for region in regions:

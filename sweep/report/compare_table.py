@@ -53,7 +53,7 @@ def noise_lines(found: Comparison) -> list[str]:
 
 def side_rows(found: Comparison) -> list[tuple[str, ...]]:
     """Of each side: label, what was asked for, networks, configurations, epochs, images."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for side in found.sides:
         epochs = [f"{epoch:g}" for epoch in side["epochs"]]
         shown = ", ".join(epochs) if len(epochs) <= 4 else f"{epochs[0]} to {epochs[-1]}"
