@@ -35,7 +35,8 @@ from sweep.results import (
     settle_regression,
 )
 from sweep.space import varied_keys
-from sweep.tracking import hide_password, remembered_uri
+from sweep.tracking import choose_uri, hide_password
+from sweep.tracking.keeping import keep_regression
 from sweep.tracking.reading import read_experiment, read_sealed
 
 
@@ -58,6 +59,11 @@ class Question:
     covariates: tuple[str, ...] | None = None
     resamples: int | None = None
     seed: int | None = None
+
+    @property
+    def needs_storage(self) -> bool:
+        """Whether it names what only a storage or an MLflow can have."""
+        return any(not name.startswith(PUBLISHED) for name in self.names)
 
     @property
     def asked(self) -> list[str]:
@@ -90,13 +96,14 @@ class Answer:
     """What came out, and where the numbers came from.
 
     source: in words. experiments, uri: those of MLflow that hold the trials; its run belongs
-    to the first.
+    to the first. run: that run, once it is kept.
     """
 
     regression: Regression
     source: str
     experiments: tuple[str, ...] = ()
     uri: str | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +155,21 @@ def regress_across(question: Question, storage: Storage | None) -> Answer:
     )
 
 
+def keep_answer(answer: Answer) -> Answer:
+    """Keep a regression as a run of the first experiment, with tables, figure and JSON.
+
+    The same regression again changes nothing. What can't be kept is told, and is no error.
+    """
+    if answer.uri is None or not answer.regression.correlations:
+        return answer
+    try:
+        run_id = keep_regression(answer.uri, answer.experiments[0], answer.regression)
+    except UserError as error:
+        notes = [*answer.regression.notes, f"not kept in MLflow: {error}"]
+        return replace(answer, regression=replace(answer.regression, notes=notes))
+    return replace(answer, run=f"{run_id} in {answer.experiments[0]}")
+
+
 def _read(name: str, question: Question, storage: Storage | None) -> Trials:
     if name.startswith(PUBLISHED):
         if question.filter_string:
@@ -158,8 +180,8 @@ def _read(name: str, question: Question, storage: Storage | None) -> Trials:
         )
         return Trials(name, table, [], name, config)
     if storage is not None and name in storage.sweep_names():
-        known = remembered_uri(storage, name) or storage.tracking_uri
-        return read_sweep(load_results(storage, name), question.tracking_uri or known, question)
+        known = choose_uri(storage, name, question.tracking_uri)
+        return read_sweep(load_results(storage, name), known, question)
     uri = question.tracking_uri
     if uri is None:
         if storage is None or not storage.tracking_file.exists():

@@ -11,7 +11,17 @@ from types import FrameType
 
 import typer
 
-from sweep.commands import catalog, compare, data, figures, networks, points, prediction, sweeps
+from sweep.commands import (
+    catalog,
+    compare,
+    data,
+    figures,
+    networks,
+    points,
+    prediction,
+    regression,
+    sweeps,
+)
 from sweep.commands.options import INTERRUPTED
 
 app = typer.Typer(
@@ -26,7 +36,7 @@ for command in (
     sweeps.run,
     sweeps.measure,
     sweeps.check,
-    sweeps.regress,
+    regression.regress,
     sweeps.claims,
     prediction.predict,
     compare.compare,

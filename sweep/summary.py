@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from sweep.mean import mean_interval
 from sweep.measuring import is_control
-from sweep.regression import Correlation, Regression
+from sweep.regression import headline as headline
+from sweep.regression import interval_text as interval_text
+from sweep.regression import read_correlation as read_correlation
 from sweep.results import Scalar, TrialResult, scalar_name, scalars
 from sweep.space import Trial
 
@@ -85,36 +86,6 @@ def summarize_families(results: Sequence[TrialResult]) -> list[GroupSummary]:
             if line is not None:
                 lines.append(line)
     return lines
-
-
-def read_correlation(row: Correlation) -> str:
-    """One correlation as a sentence that takes no side."""
-    direction = "higher" if row.value > 0 else "lower"
-    if not row.low * row.high > 0:
-        said = f"no clear relation of {row.predictor} to {row.response}"
-    else:
-        said = f"higher {row.predictor} goes with {direction} {row.response}"
-    return (
-        f"{row.scope}: {said} (r = {row.value:+.2f}, interval {interval_text(row)}, "
-        f"p = {row.p_value:.2g}, {row.num_trials} trials)"
-    )
-
-
-def interval_text(row: Correlation) -> str:
-    """The interval for people; with too few configurations there is none."""
-    if math.isnan(row.low):
-        return "unknown"
-    return f"{row.low:+.2f} to {row.high:+.2f}"
-
-
-def headline(regression: Regression) -> list[str]:
-    """The first predictor's Pearson correlations, over all trials and along each axis."""
-    first = regression.correlations[0].predictor if regression.correlations else ""
-    return [
-        read_correlation(row)
-        for row in regression.correlations
-        if row.method == "pearson" and row.predictor == first and not row.scope.startswith("family")
-    ]
 
 
 def _summarize(

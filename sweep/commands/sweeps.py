@@ -84,30 +84,6 @@ def check(
         print_forecast(found, folder.folder, console())
 
 
-def regress(
-    sweep: NameArgument,
-    storage: StorageOption = DEFAULT,
-    tracking_uri: TrackingOption = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Regress accuracy on the measured dimensions, from the profiles in MLflow."""
-    from sweep.errors import UserError
-    from sweep.outcome import regress_sweep
-    from sweep.report.terminal import print_regression
-
-    folder = existing(storage)
-    regression, source = regress_sweep(folder, sweep_name(sweep, folder), tracking_uri)
-    if regression is None:
-        raise UserError(f"sweep {sweep!r} has no trained trial yet: run it first")
-    if json_:
-        import json
-
-        typer.echo(json.dumps(regression.to_json() | {"source": source}, indent=1))
-    else:
-        print_regression(regression, console(), full=True)
-        typer.echo(f"from {source}")
-
-
 def claims(
     sweep: NameArgument,
     storage: StorageOption = DEFAULT,

@@ -8,6 +8,13 @@ from sweep.regression.families import FAMILY, SEED, families, family_of
 from sweep.regression.regress import regress
 from sweep.regression.result import WITHIN, Correlation, Regression
 from sweep.regression.scopes import ALL, ALONG, EXPERIMENT, MIN_CONFIGURATIONS
+from sweep.regression.sentences import (
+    headline,
+    in_digits,
+    interval_text,
+    read_correlation,
+    read_regression,
+)
 from sweep.regression.variables import (
     HIGH,
     HISTORY,
@@ -37,8 +44,13 @@ __all__ = [
     "correlate",
     "families",
     "family_of",
+    "headline",
+    "in_digits",
+    "interval_text",
     "layer_value",
     "layers_asked",
     "parse_variable",
+    "read_correlation",
+    "read_regression",
     "regress",
 ]

@@ -176,5 +176,8 @@ def _weighted(x: Floats, y: Floats, clusters: Clusters, weights: Floats) -> Floa
         value: Floats = np.clip(product / np.sqrt(spread_x * spread_y), -1, 1)
     # What rounding leaves of a variable that is constant in a resample is no variation.
     tiny = 1e-12
+    if clusters.num_groups == 1:
+        # Two configurations lie on a line whatever they say: of few, many draws are such.
+        value[(weights > 0).sum(axis=1) < 3] = np.nan
     value[(spread_x <= tiny * (x * x).sum(axis=0)) | (spread_y <= tiny * (y @ y))] = np.nan
     return value

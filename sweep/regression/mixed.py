@@ -14,6 +14,7 @@ import numpy as np
 
 from sweep.regression.clusters import Floats, Ints, mean_by
 
+BOUNDARY = 1e-4  # share of the variance below which statsmodels finds none
 MIN_FAMILIES = 5  # fewer can't tell the variance between families
 
 
@@ -26,7 +27,7 @@ class LinearModel:
     slope: per unit of the predictor, with standard error, 95% interval and p-value.
     standardized: the same in standard deviations of both. family_share: of the variance
         that the predictor leaves, the part between families; None under "ols".
-    notes: what statsmodels warned of.
+    notes: what statsmodels warned of, in our words.
     """
 
     kind: str
@@ -63,10 +64,15 @@ def fit_model(
     columns = mean_by(configuration, np.column_stack([x, y, covariates]), num)
     groups = np.empty(num, np.int64)
     groups[configuration] = number
-    return _fit_mixed(columns[:, 0], columns[:, 1], columns[:, 2:], groups)
+    found = _fit_mixed(columns[:, 0], columns[:, 1], columns[:, 2:], groups)
+    if found is None:
+        why = f"the mixed model of {len(names)} families did not converge"
+        return _fit_ols(x, y, covariates, configuration, number, why)
+    return found
 
 
-def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> LinearModel:
+def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> LinearModel | None:
+    """None where no optimizer of statsmodels finds the maximum, or an error of the slope."""
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     design = np.column_stack([np.ones(len(x)), _standard(x), _standard(covariates)])
@@ -77,6 +83,8 @@ def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> Linear
         interval = np.asarray(found.conf_int())[1]
         error, p_value = float(found.bse[1]), float(found.pvalues[1])
         variance = float(np.asarray(found.cov_re)[0, 0])
+    if not found.converged or not np.isfinite(error):
+        return None
     unit = scale_y / scale_x
     return LinearModel(
         kind="mixed",
@@ -90,7 +98,7 @@ def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> Linear
         family_share=variance / (variance + float(found.scale)),
         num_families=len(np.unique(groups)),
         num_networks=len(x),
-        notes=_told(caught),
+        notes=_told(caught, variance / (variance + float(found.scale))),
     )
 
 
@@ -123,7 +131,7 @@ def _fit_ols(
         family_share=None,
         num_families=at,
         num_networks=int(configuration.max()) + 1,
-        notes=_told(caught),
+        notes=_told(caught, 1.0),
     )
 
 
@@ -133,6 +141,9 @@ def _standard(values: Floats) -> Floats:
     return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
-def _told(caught: Sequence[Any]) -> tuple[str, ...]:
-    """Each warning once, in one line."""
-    return tuple(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
+def _told(caught: Sequence[Any], family_share: float) -> tuple[str, ...]:
+    """Each warning once; those of a variance at its boundary are many, and have one cause."""
+    texts = dict.fromkeys(" ".join(str(one.message).split()) for one in caught)
+    if family_share > BOUNDARY:
+        return tuple(f"statsmodels warns: {text}" for text in texts)
+    return ("the families' intercepts show no variance of their own",)

@@ -18,7 +18,8 @@ from sweep.errors import UserError
 from sweep.paths import DEFAULT_STORAGE
 from sweep.report.claims_table import print_claims
 from sweep.report.console import plain_table, say
-from sweep.summary import headline, interval_text, main_quantity, summarize_families
+from sweep.report.regression_table import print_headline
+from sweep.summary import main_quantity, summarize_families
 from sweep.sweepfile import ready_suites, ready_sweeps
 from sweep.tracking import hide_password
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from sweep.config import SweepConfig
     from sweep.forecast import Forecast
     from sweep.pipeline import Plan, SweepResult
-    from sweep.regression import Regression
     from sweep.suite import SuiteResult
 
 
@@ -66,7 +66,7 @@ def print_result(result: SweepResult, console: Console) -> None:
     console.print(table)
     say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
     if result.regression is not None:
-        print_regression(result.regression, console)
+        print_headline(result.regression, console)
     if results.work.config.claims:
         console.print()
         print_claims([judge_claims(results)], console)
@@ -106,31 +106,6 @@ def _print_tracking(result: SweepResult, console: Console) -> None:
         say(console, f"MLflow: {command}")
     else:
         say(console, f"MLflow: {hide_password(result.tracking_uri)}")
-
-
-def print_regression(regression: Regression, console: Console, full: bool = False) -> None:
-    """A table for the first predictor, or with `full` for each, and the first in words."""
-    if not regression.correlations:
-        say(console, f"no regression: {'; '.join(regression.skipped)}")
-        return
-    predictors = list(dict.fromkeys(row.predictor for row in regression.correlations))
-    for predictor in predictors if full else predictors[:1]:
-        say(console, f"\n{predictor} against {regression.response}:")
-        table = _table("scope", "Pearson r", "p", "Spearman rho", "p", "trials", "configs")
-        rows = [row for row in regression.correlations if row.predictor == predictor]
-        for pearson, spearman in zip(rows[::3], rows[1::3], strict=True):
-            table.add_row(
-                pearson.scope,
-                f"{pearson.value:+.2f} [{interval_text(pearson)}]",
-                f"{pearson.p_value:.2g}",
-                f"{spearman.value:+.2f} [{interval_text(spearman)}]",
-                f"{spearman.p_value:.2g}",
-                str(pearson.num_trials),
-                str(pearson.num_configurations),
-            )
-        console.print(table)
-    for sentence in headline(regression):
-        say(console, sentence)
 
 
 def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Console) -> None:

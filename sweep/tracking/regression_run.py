@@ -1,14 +1,12 @@
-"""What MLflow holds of one regression: its settings, numbers, tables and pictures."""
+"""What MLflow holds of one regression: its settings, numbers, tables, words and pictures."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from sweep.regression import Regression
+from sweep.regression import Regression, read_regression
 from sweep.sealing import content_key
 from sweep.tracking.content import RunContent, sealed_at
 from sweep.tracking.store import TAG
@@ -16,30 +14,32 @@ from sweep.work import Work
 
 
 def regression_content(work: Work, regression: Regression, pictures: Sequence[Path]) -> RunContent:
-    """A regression as a run of its own, found again by the digest of its results."""
-    digest = content_key(regression.to_json())
-    metrics = []
-    for row in regression.correlations:
-        scope = row.scope.replace(" ", "_")
-        key = f"{row.method}/{row.predictor.replace('/', '_')}/{scope}"
-        metrics += [(key, row.value, 0), (f"{key}/p", row.p_value, 0)]
-    files = {
-        "regression.json": (json.dumps(regression.to_json(), indent=1) + "\n").encode(),
-        "regression.csv": pd.DataFrame([vars(row) for row in regression.correlations])
-        .to_csv(index=False)
-        .encode(),
-    }
+    """The regression of a sweep, with the pictures that were drawn of it."""
+    files = {picture.name: picture.read_bytes() for picture in pictures}
+    return describe_regression(regression, work.config.name, sealed_at(work), files)
+
+
+def describe_regression(
+    regression: Regression, sweep: str, timestamp: int, pictures: Mapping[str, bytes]
+) -> RunContent:
+    """A regression as a run of its own, found again by the digest of its results.
+
+    timestamp: milliseconds since 1970, for a run that isn't there yet. Metrics are few, under
+    keys that every regression has; all else is in the files.
+    """
+    record = regression.to_json()
+    digest = content_key(record)
+    tables = regression.tables().items()
+    files = {f"{stem}.csv": table.to_csv(index=False).encode() for stem, table in tables}
+    files["regression.json"] = (json.dumps(record, indent=1) + "\n").encode()
+    files["regression.txt"] = ("\n".join(read_regression(regression)) + "\n").encode()
     return RunContent(
         identity=f"regression={digest}",
         name=f"regression of {regression.response}, {regression.num_trials} trials",
-        timestamp=sealed_at(work),
+        timestamp=timestamp,
         digest=digest,
-        tags={
-            TAG + "role": "regression",
-            TAG + "sweep": work.config.name,
-            TAG + "regression": digest,
-        },
-        params={name: getattr(regression, name) for name in ("response", "resamples", "seed")},
-        metrics=metrics,
-        files=files | {picture.name: picture.read_bytes() for picture in pictures},
+        tags={TAG + "role": "regression", TAG + "sweep": sweep, TAG + "regression": digest},
+        params=regression.parameters(),
+        metrics=[(name, value, 0) for name, value in regression.metrics().items()],
+        files={**files, **pictures},
     )
