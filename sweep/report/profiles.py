@@ -15,6 +15,8 @@ from sweep.space import Trial
 
 # Of two or three the interval is wider than all that was seen, and tells nothing.
 MIN_UNITS = 4
+Ends = tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]
+ENDS = ("low", "high")
 GRID = np.linspace(0.0, 1.0, 41)
 
 
@@ -24,7 +26,8 @@ class MeanProfile:
 
     mean: over configurations, each the mean of its trials. low, high: the range over trials.
     below, above: ends of the mean's 95% t-interval over configurations, or over seeds where
-    there is one configuration; None of fewer than MIN_UNITS.
+    there is one configuration; None of fewer than MIN_UNITS. Of a single trial they are those
+    of its own values, where all have them.
     """
 
     depth: NDArray[np.float64]
@@ -54,7 +57,7 @@ def mean_profile(results: Sequence[TrialResult], quantity: str) -> MeanProfile |
     units = stack if single else np.stack([np.mean(own, axis=0) for own in curves.values()])
     # Equal values may have a mean that rounding puts beside them.
     mean = units.mean(axis=0).clip(low, high)
-    below, above = mean_ends(units, mean)
+    below, above = mean_ends(units, mean) if len(stack) > 1 else _own_ends(results, quantity)
     return MeanProfile(GRID, mean, low, high, below, above, len(stack), len(curves))
 
 
@@ -67,9 +70,22 @@ def profile_points(rows: Sequence[Measurement], quantity: str) -> list[tuple[flo
     ]
 
 
-def mean_ends(
-    units: NDArray[np.float64], mean: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
+def _own_ends(results: Sequence[TrialResult], quantity: str) -> Ends:
+    """Interpolated ends of the intervals of the one network that has the quantity."""
+    rows = [
+        row
+        for result in results
+        for row in result.rows
+        if row.quantity == quantity and row.layer_index is not None and np.isfinite(row.value)
+    ]
+    if any(row.low is None or row.high is None for row in rows):
+        return None, None
+    depth = [row.relative_depth or 0.0 for row in rows]
+    below, above = (np.interp(GRID, depth, [getattr(row, end) for row in rows]) for end in ENDS)
+    return below, above
+
+
+def mean_ends(units: NDArray[np.float64], mean: NDArray[np.float64]) -> Ends:
     """Ends of the mean's 95% t-interval, of (U, M) values of U units; None of too few."""
     number = len(units)
     if number < MIN_UNITS:

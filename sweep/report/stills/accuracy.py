@@ -17,6 +17,7 @@ from sweep.report.stills.line_fit import fit_line
 from sweep.report.stills.material import Material
 from sweep.summary import TRUE_LABELS, variant
 
+LEAST_NETWORKS = 3  # of a family with a panel of its own
 MANY_POINTS = 1500  # kept as pixels inside an SVG beyond
 SIZES = ((100, 14.0), (500, 8.0), (MANY_POINTS, 5.0))  # areas in points², by number of points
 UNIT, IS_CLEAN, GROUP = "unit", "clean", "group"
@@ -34,7 +35,9 @@ def draw_accuracy(material: Material, width: float) -> Figure | None:
         return None
     predictor, response = str(material.predictor), material.response
     families = sorted(table[GROUP].unique())
-    shown = families[: MAX_PANELS - 1] if len(families) > 1 else []
+    counts = table[GROUP].value_counts()
+    shown = [family for family in families if counts[family] >= LEAST_NETWORKS]
+    shown = shown[: MAX_PANELS - 1] if len(families) > 1 else []
     figure, panels = make_panels(1 + len(shown), width)
     for panel in panels[1:]:
         panel.sharex(panels[0])
@@ -50,8 +53,12 @@ def draw_accuracy(material: Material, width: float) -> Figure | None:
             panel.set_ylabel(readable(response))
     drawn = [r for r in material.results.results if r.trial.key in set(table["trial"])]
     quantities = [material.quantity] if material.quantity else []
-    handles = [family_handle(n, family) for n, family in enumerate(families)] if shown else []
-    return finish(figure, describe(material.results, drawn, quantities, SAID), handles)
+    handles = [family_handle(n, family) for n, family in enumerate(families)]
+    few = (
+        f"No panel: families of fewer than {LEAST_NETWORKS}." if len(shown) < len(families) else ""
+    )
+    said = describe(material.results, drawn, quantities, SAID, few if shown else "")
+    return finish(figure, said, handles if len(families) > 1 else ())
 
 
 def points_table(material: Material) -> pd.DataFrame | None:

@@ -10,7 +10,7 @@ INTERVAL_ALPHA, RANGE_ALPHA = 0.32, 0.14
 MARKER_EVERY = 8  # of the depths of a profile
 SAID = (
     "Line: mean over configurations; dark band: its 95% interval, where there are 4 or more; "
-    "light band: full range over networks."
+    "of one network: the estimate's; light band: full range over networks."
 )
 
 

@@ -36,33 +36,33 @@ def draw_dynamics(material: Material, width: float) -> Figure | None:
     if quantity is None or not found:
         return None
     figure, panels = make_panels(len(found), width, blocks=2)
-    _draw_profiles(panels[: len(found)], found, quantity)
+    _draw_profiles(panels[: len(found)], material, found)
     _draw_courses(panels[len(found) :], found, quantity)
     last = max(epoch for epochs in found.values() for epoch in epochs)
+    shown = sorted({epoch for epochs in found.values() for epoch in epochs})
     handles = [
-        Line2D([], [], color=_shade(epoch, last), label=f"epoch {epoch:g}")
-        for epoch in sorted({epoch for epochs in found.values() for epoch in epochs})
+        Line2D([], [], color=_shade(epoch, last), label="epoch " * (not place) + f"{epoch:g}")
+        for place, epoch in enumerate(shown)
     ]
-    handles.append(Line2D([], [], **ID_STYLE, label=readable(scalar_name(quantity, LAST))))
-    handles.append(Line2D([], [], **ERROR_STYLE, label=readable(ERROR)))
     networks = {r.trial.key: r for epochs in found.values() for own in epochs.values() for r in own}
     said = describe(
         material.results, list(networks.values()), [quantity],
-        "Above: means over configurations. Below: means over networks (left axis: ID, right: "
-        "error), bands: their full range; epochs by their square root. Number of networks in "
-        "parentheses.",
+        "Above: means over configurations, by epoch. Below: means over networks, bands: their full "
+        f"range; solid, left axis: {readable(scalar_name(quantity, LAST))}; dashed, right axis: "
+        f"{readable(ERROR)}; epochs by their square root. Number of networks in parentheses.",
     )  # fmt: skip
     return finish(figure, said, handles)
 
 
-def _draw_profiles(panels: Sequence[Any], found: dict[str, Epochs], quantity: str) -> None:
+def _draw_profiles(panels: Sequence[Any], material: Material, found: dict[str, Epochs]) -> None:
+    quantity = str(material.quantity)
     last = max(epoch for epochs in found.values() for epoch in epochs)
     for panel, (family, epochs) in zip(panels, found.items(), strict=True):
         for epoch, members in epochs.items():
             profile = mean_profile(members, quantity)
             if profile is not None:
                 panel.plot(profile.depth, profile.mean, color=_shade(epoch, last), linewidth=1.1)
-        panel.set_title(f"{family} ({max(map(len, epochs.values())):,})")
+        panel.set_title(f"{material.label(family)} ({max(map(len, epochs.values())):,})")
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel(readable(quantity))

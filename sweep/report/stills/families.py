@@ -36,7 +36,7 @@ def draw_families(material: Material, width: float) -> Figure | None:
                 panel.plot(profiles[other].depth, profiles[other].mean, color=BEHIND, linewidth=0.8)
         profile = profiles[family]
         draw_band(panel, profile, color_of(number), dash=dash_of(number), marker=marker_of(number))
-        panel.set_title(f"{family} ({profile.num_trials:,})")
+        panel.set_title(f"{material.label(family)} ({profile.num_trials:,})")
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel(readable(quantity))

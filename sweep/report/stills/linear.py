@@ -53,7 +53,7 @@ def draw_linear(material: Material, width: float) -> Figure | None:
                 panel, profile, style["color"],
                 dash=style["linestyle"], marker=style["marker"], first_marker=2 * place,
             )  # fmt: skip
-        panel.set_title(f"{family} ({profiles[family][there[0]].num_trials:,})")
+        panel.set_title(f"{material.label(family)} ({profiles[family][there[0]].num_trials:,})")
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel("dimension")

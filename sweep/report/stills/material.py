@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,16 @@ class Material:
     @cached_property
     def families(self) -> list[str]:
         return sorted({family for family, _ in self.groups})
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        last = {family: family.rpartition("/")[2] for family in self.families}
+        counts = Counter(last.values())
+        return {family: name if counts[name] == 1 else family for family, name in last.items()}
+
+    def label(self, family: str) -> str:
+        """A family's name without its library, where that leaves no doubt."""
+        return self._labels[family]
 
     def profile(self, family: str, name: str, quantity: str) -> MeanProfile | None:
         """The mean profile of a family's variant; None where there is none."""

@@ -77,4 +77,4 @@ def draw_overview(material: Material, width: float) -> Figure | None:
 def _handle(material: Material, family: str) -> Line2D:
     number = material.families.index(family)
     style: dict[str, Any] = {"color": color_of(number), "marker": marker_of(number)}
-    return Line2D([], [], **style, linestyle=dash_of(number), label=family)
+    return Line2D([], [], **style, linestyle=dash_of(number), label=material.label(family))

@@ -25,7 +25,7 @@ def draw_published(material: Material, width: float) -> Figure | None:
     if comparison is None:
         return None
     if comparison.table.response is None:
-        figure = _profiles(comparison, width)
+        figure = _profiles(material, comparison, width)
     else:
         figure = _scatter(comparison, comparison.table.response, width)
     said = f"Published: {comparison.table.source}."
@@ -40,7 +40,7 @@ def draw_published(material: Material, width: float) -> Figure | None:
     return finish(figure, describe(material.results, drawn, [comparison.quantity], said), handles)
 
 
-def _profiles(comparison: Comparison, width: float) -> Figure:
+def _profiles(material: Material, comparison: Comparison, width: float) -> Figure:
     groups = list(comparison.groups.items())[:MAX_PANELS]
     figure, panels = make_panels(len(groups), width)
     for panel, ((model, variant), pairs) in zip(panels, groups, strict=True):
@@ -49,7 +49,8 @@ def _profiles(comparison: Comparison, width: float) -> Figure:
         theirs = [pair.published.value for pair in pairs]
         bars: Any = [pair.published.bar or 0.0 for pair in pairs]
         panel.errorbar(depth, theirs, yerr=bars, **PUBLISHED, **BARS)
-        panel.set_title(model if variant == "original" else f"{model}\n{variant}")
+        title = material.label(model)
+        panel.set_title(title if variant == "original" else f"{title}\n{variant}")
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel(readable(comparison.quantity))

@@ -19,6 +19,7 @@ from sweep.report.stills.bands import INTERVAL_ALPHA, RANGE_ALPHA, SAID
 from sweep.report.stills.caption import describe
 from sweep.report.stills.material import Material
 from sweep.report.stills.variants import variant_handles, variant_style
+from sweep.report.variants import variant_color
 from sweep.results import TrialResult, scalar_name, scalars
 from sweep.summary import TRUE_LABELS, shown_variants
 
@@ -56,7 +57,8 @@ def draw_scales(material: Material, width: float) -> Figure | None:
         for name in shown:
             if (family, name) in curves:
                 _draw_curve(panel, ranks, curves[family, name], variant_style(name))
-        panel.set_title(family)
+                _draw_own(panel, ranks, material.groups[family, name], variant_color(name))
+        panel.set_title(material.label(family))
         _rank_axis(panel, ranks)
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel("ID (gride), last hidden")
@@ -88,7 +90,7 @@ def draw_scale_profiles(material: Material, width: float) -> Figure | None:
         for place, (profile, style) in enumerate(zip(profiles[family], styles, strict=True)):
             if profile is not None:
                 panel.plot(profile.depth, profile.mean, markevery=(place, 8), **style)
-        panel.set_title(family)
+        panel.set_title(material.label(family))
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel("ID (gride)")
@@ -134,6 +136,17 @@ def _draw_curve(panel: Any, ranks: Sequence[int], curves: Any, style: dict[str, 
     if below is not None:
         band = {"color": style["color"], "alpha": INTERVAL_ALPHA, "linewidth": 0}
         panel.fill_between(ranks, below, above, **band)
+
+
+def _draw_own(panel: Any, ranks: Sequence[int], members: Sequence[TrialResult], color: str) -> None:
+    """The interval of each value, if there is one network alone."""
+    if len(members) != 1:
+        return
+    values = scalars([row for row in members[0].rows if _of_curve(row)])
+    for rank in ranks:
+        found = values.get(scalar_name(scale_quantity(rank), "last_hidden"))
+        if found is not None and found.low is not None and found.high is not None:
+            panel.plot([rank, rank], [found.low, found.high], color=color, linewidth=0.8)
 
 
 def _rank_axis(panel: Any, ranks: Sequence[int]) -> None:

@@ -57,7 +57,7 @@ def draw_variants(material: Material, width: float) -> Figure | None:
                 panel, profile, style["color"],
                 dash=style["linestyle"], marker=style["marker"], first_marker=2 * place,
             )  # fmt: skip
-        panel.set_title(family)
+        panel.set_title(material.label(family))
         panel.set_xlabel("relative depth")
         if panel.get_subplotspec().is_first_col():
             panel.set_ylabel(readable(quantity))
