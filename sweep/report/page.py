@@ -14,14 +14,15 @@ from markupsafe import Markup
 
 from sweep.claims import SweepClaims
 from sweep.published.compare import compare_published
-from sweep.regression import Regression
+from sweep.regression import Regression, headline
 from sweep.report.claims_table import claims_context
 from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.payload import sweep_payload
 from sweep.report.published_figures import published_figures
+from sweep.report.regression_table import regression_context
 from sweep.report.significant import script_json
 from sweep.results import SweepResults
-from sweep.summary import headline, interval_text, main_quantity, summarize_families
+from sweep.summary import main_quantity, summarize_families
 from sweep.work import Failure
 
 LIBRARIES = ("idsweep", "torch", "torchvision", "ray", "mlflow", "pyarrow", "numpy")
@@ -51,8 +52,6 @@ def render_page(
 ) -> str:
     """The report of a sweep as HTML."""
     environment = templates()
-    environment.filters["interval"] = interval_text
-    environment.filters["signed"] = lambda value: f"{value:+.2f}"
     work, members = results.work, results.results
     quantity = main_quantity(members)
     comparison = compare_published(results)
@@ -70,6 +69,7 @@ def render_page(
         families=summarize_families(members),
         quantity=quantity,
         regression=regression,
+        regression_view=regression_context(regression) if regression else None,
         headline=headline(regression) if regression else [],
         findings=findings,
         told=tell_findings(findings),

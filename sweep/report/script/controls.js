@@ -3,7 +3,9 @@ const controls = { filters: document.getElementById("filters"), count: document.
 
 function buildFilters() {
   for (const key of FILTERS) {
-    const values = TRIALS.columns[key].values;
+    // Settings of training don't filter untrained networks, so only those of trained ones count.
+    const ofTraining = key.startsWith("training.") && key !== DATA.seed;
+    const values = ofTraining ? valuesAmong(key, ALL.filter(isTrained)) : TRIALS.columns[key].values;
     if (values.length < 2) continue;
     const legend = make("legend", {}, shortKey(key));
     const inputs = isRange(key) ? rangeInputs(key, values) : chips(key, values);

@@ -26,10 +26,8 @@ function renderNetwork() {
   const groups = analysesOf(trial);
   showPanels(document.getElementById("network-figures"), [...groups].map(([analysis, names]) => ({
     id: analysis, title: analysis, label: `Profiles of ${TRIALS.name[trial]}: ${names.join(", ")}`,
-    draw: () => networkFigure(trial, names),
+    legend: names.map((name, place) => legendEntry(name, lookByPlace(place))), draw: () => networkFigure(trial, names),
   })));
-  const legend = document.getElementById("network-legend");
-  legend.replaceChildren(...[...groups].flatMap(([, names]) => names.map((name, place) => legendEntry(name, lookByPlace(place)))));
   fillPairs("network-settings", [...DATA.axes, ...Object.keys(TRIALS.columns), ...Object.keys(TRIALS.constants)]
     .filter((key, place, all) => all.indexOf(key) === place && key.includes(".")).map((key) => [key, said(settingOf(key, trial))]));
   fillPairs("network-numbers", DATA.scalars.map((name) => [name, scalarOf(name)])

@@ -13,6 +13,16 @@ const seen = new IntersectionObserver(
   { rootMargin: "400px" },
 );
 
+// Figures follow their place: the window, the panel beside the page, what was folded.
+const sized = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    const figure = figures.get(target);
+    if (!figure || !figure.drawn || isPrint || !contentRect.width || Math.abs(figure.width - contentRect.width) < 1) continue;
+    figure.width = contentRect.width;
+    Plotly.Plots.resize(target);
+  }
+});
+
 function enqueue(element) {
   const figure = figures.get(element);
   if (!figure || !figure.stale || !figure.visible) return;
@@ -26,7 +36,7 @@ function drawWaiting() {
   const began = performance.now();
   for (const element of waiting) {
     waiting.delete(element);
-    drawFigure(element);
+    if (figures.has(element) && figures.get(element).stale) drawFigure(element);
     if (performance.now() - began > 120) break;
   }
   if (waiting.size) frame = requestAnimationFrame(drawWaiting);
@@ -38,7 +48,8 @@ function drawFigure(element, width) {
   const { data, layout } = figure.draw();
   const full = { ...layout, ...themed(layout), autosize: !width, uirevision: figure.revision || "same" };
   if (width) full.width = width;
-  Plotly.react(element, data, full, { responsive: true, displayModeBar: false });
+  figure.width = width || element.clientWidth;
+  Plotly.react(element, data, full, { displayModeBar: false });
   if (!figure.drawn && figure.onClick) element.on("plotly_click", figure.onClick);
   figure.stale = false;
   figure.drawn = true;
@@ -90,21 +101,24 @@ function onOneScale(specs) {
   return specs.map((spec) => ({ ...spec, draw: () => draw(spec) }));
 }
 
-// The panels of one section. specs: id, title, label, draw, onClick, height; others go away.
+// The panels of one section. specs: id, title, label, draw, and perhaps legend, note, onClick, tall.
 function showPanels(container, specs) {
   const kept = new Map([...container.children].map((child) => [child.dataset.panel, child]));
-  for (const spec of specs) {
+  for (const [place, spec] of specs.entries()) {
     let panel = kept.get(spec.id);
     if (!panel) {
       const plot = make("div", { className: "plot", role: "img" });
       const title = make("figcaption", { className: "title" });
-      panel = make("figure", { "data-panel": spec.id }, title, plot, make("figcaption", { className: "note" }));
+      const legend = make("div", { className: "legend" });
+      panel = make("figure", { "data-panel": spec.id }, title, legend, plot, make("figcaption", { className: "note" }));
       figures.set(plot, { draw: spec.draw, onClick: spec.onClick, stale: true });
       seen.observe(plot);
+      sized.observe(plot);
     }
     kept.delete(spec.id);
-    container.append(panel); // in the order given
-    const [title, plot, note] = panel.children;
+    if (container.children[place] !== panel) container.insertBefore(panel, container.children[place] || null);
+    const [title, legend, plot, note] = panel.children;
+    legend.replaceChildren(...(spec.legend || []));
     title.textContent = spec.title || "";
     note.textContent = spec.note || "";
     plot.setAttribute("aria-label", spec.label || spec.title || "");
@@ -115,6 +129,7 @@ function showPanels(container, specs) {
   for (const gone of kept.values()) {
     const plot = gone.querySelector(".plot");
     seen.unobserve(plot);
+    sized.unobserve(plot);
     if (figures.get(plot).drawn) Plotly.purge(plot);
     figures.delete(plot);
     gone.remove();
@@ -122,16 +137,15 @@ function showPanels(container, specs) {
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => changed("theme"));
+// Pixels; two plots stand side by side on A4 and on letter. The style sheet has the same.
+const PRINT_WIDTHS = { plot: 330, tall: 672 };
 // Paper is light, narrow and shows everything.
 window.addEventListener("beforeprint", () => {
   isPrint = true;
   document.documentElement.classList.add("print");
   for (const listener of listeners) listener("theme");
-  const whole = 690, half = 338;
-  for (const [element] of figures) {
-    const alone = element.classList.contains("tall") || element.closest(".figures").children.length === 1;
-    drawFigure(element, alone ? whole : half);
-  }
+  for (const element of figures.keys())
+    drawFigure(element, element.classList.contains("tall") ? PRINT_WIDTHS.tall : PRINT_WIDTHS.plot);
 });
 window.addEventListener("afterprint", () => {
   isPrint = false;

@@ -13,7 +13,7 @@ function start() {
   buildFilters();
   fillSelect("quantity", "quantity", quantityGroups());
   fillSelect("x", "x", [["", [["depth", "relative depth"], ["index", "layer index"]]]]);
-  fillSelect("band", "band", [["", [["interval", "95% interval of the mean"], ["range", "full range"], ["none", "none"]]]]);
+  fillSelect("band", "band", [["", [["interval", "95% interval"], ["range", "full range"], ["none", "none"]]]]);
   fillCheck("each", "each");
   const axes = DATA.axes.filter((key) => TRIALS.columns[key]).map((key) => [key, shortKey(key)]);
   fillSelect("lines", "lines", [["", [["variant", "variant"], ...axes]]]);
@@ -43,6 +43,9 @@ function start() {
     document.getElementById(link.hash.slice(1)).scrollIntoView();
   });
   for (const link of document.querySelectorAll("nav a")) link.hidden = document.getElementById(link.hash.slice(1)).closest("section").hidden;
+  // What is scrolled to stays clear of the bar.
+  const bar = document.getElementById("bar");
+  new ResizeObserver(() => { document.documentElement.style.scrollPaddingTop = `${bar.offsetHeight + 8}px`; }).observe(bar);
   syncControls();
   for (const render of SECTIONS) render();
   renderNetwork();

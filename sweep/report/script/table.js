@@ -14,7 +14,7 @@ function tableColumns() {
   return [
     { key: "name", title: "network", word: true, read: (trial) => TRIALS.name[trial] },
     text("family", "family"), text("variant", "variant"),
-    ...settings.map((key) => ({ key, title: shortKey(key), read: (trial) => settingOf(key, trial) })),
+    ...settings.map((key) => ({ key, title: shortKey(key), className: "setting", read: (trial) => settingOf(key, trial) })),
     ...names.map(number),
   ];
 }
@@ -35,13 +35,15 @@ function tableTrials(columns) {
   return found.sort((a, b) => compare(sortBy.read(a), sortBy.read(b), tableState.down) || a - b);
 }
 
+const classOf = (column) => (column.word ? "word" : column.className || "");
+
 function renderTable() {
   const columns = tableColumns(), trials = tableTrials(columns);
   if (tableState.first >= trials.length) tableState.first = 0;
   const page = trials.slice(tableState.first, tableState.first + ROWS);
   document.getElementById("trials-head").replaceChildren(...columns.map((column) => {
     const button = make("button", { type: "button", className: "sort", "data-sort": column.key }, column.title);
-    const head = make("th", { className: column.word ? "word" : "", scope: "col" }, button);
+    const head = make("th", { className: classOf(column), scope: "col" }, button);
     if (tableState.sort === column.key) head.setAttribute("aria-sort", tableState.down ? "descending" : "ascending");
     return head;
   }));
@@ -51,7 +53,7 @@ function renderTable() {
     row.append(...columns.map((column, place) => {
       const value = column.read(trial);
       const shownValue = isNumber(value) ? shown(value) : value === null || value === undefined ? "" : said(value);
-      const cell = make("td", { className: column.word ? "word" : "" });
+      const cell = make("td", { className: classOf(column) });
       if (place === 0) cell.append(make("button", { type: "button", className: "link" }, shownValue));
       else cell.textContent = shownValue;
       if (column.low && isNumber(column.low[trial])) cell.title = interval(value, column.low[trial], column.high && column.high[trial]);
