@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweep.collector import collector_paused
 from sweep.config import RegressionConfig
 from sweep.errors import UserError
 from sweep.given import parsed_value
@@ -181,7 +182,9 @@ def _read(name: str, question: Question, storage: Storage | None) -> Trials:
         return Trials(name, table, [], name, config)
     if storage is not None and name in storage.sweep_names():
         known = choose_uri(storage, name, question.tracking_uri)
-        return read_sweep(load_results(storage, name), known, question)
+        with collector_paused():
+            results = load_results(storage, name)
+        return read_sweep(results, known, question)
     uri = question.tracking_uri
     if uri is None:
         if storage is None or not storage.tracking_file.exists():
@@ -213,7 +216,8 @@ def read_sweep(results: SweepResults, uri: str | None, question: Question = DEFA
     )
     if uri is None:
         return make(table=numbers_table(results.results, layers), source=SEALED)
-    digests = {result.trial.key: rows_digest(result.all_rows) for result in results.results}
+    with collector_paused():
+        digests = {result.trial.key: rows_digest(result.all_rows) for result in results.results}
     try:
         table = read_sealed(uri, name, digests, question.filter_string).table
     except UserError as error:

@@ -76,11 +76,11 @@ def _residuals(columns: Floats) -> tuple[Floats, Floats, Floats]:
 def _partials(matrices: Floats) -> Floats:
     """(B,) partial correlations from (B, 2 + K, 2 + K) matrices of products; NaN if singular."""
     num = matrices.shape[1]
-    scale = np.sqrt(np.einsum("bii->bi", matrices))
     with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.sqrt(np.einsum("bii->bi", matrices))
         matrices = matrices / scale[:, :, None] / scale[:, None, :]
     finite = np.flatnonzero(np.isfinite(matrices).all(axis=(1, 2)))
-    sound = finite[np.linalg.cond(matrices[finite]) < 1e12]
+    sound = finite[np.linalg.det(matrices[finite]) > 1e-12]
     found = np.full(len(matrices), np.nan)
     precision = np.linalg.solve(matrices[sound], np.eye(num)[:, :2])
     found[sound] = -precision[:, 0, 1] / np.sqrt(precision[:, 0, 0] * precision[:, 1, 1])

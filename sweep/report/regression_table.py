@@ -11,6 +11,7 @@ from rich.console import Console
 from sweep.regression import Correlation, Regression, headline, in_digits, read_regression
 from sweep.report.console import plain_table, say
 
+CLEAR_P = 0.05
 ROWS_SHOWN = 12  # of a table that is not asked for in full
 
 
@@ -128,8 +129,7 @@ def _footing(regression: Regression) -> TextTable | None:
     rows = [
         (
             row.predictor,
-            _with_interval(row.rho, row.low, row.high),
-            f"{row.p_holm:.2g}",
+            _with_interval(row.rho, row.low, row.high) + _star(row.p_holm),
             _apart(row.behind, row.behind_low, row.behind_high, row.behind_p_holm, ".2f"),
             f"{row.error:.3g}",
             _apart(row.excess, row.excess_low, row.excess_high, row.excess_p_holm, ".2g"),
@@ -138,11 +138,12 @@ def _footing(regression: Regression) -> TextTable | None:
     ]
     note = (
         f"the same {footing.num_networks} networks (seeds averaged) and {footing.num_folds} folds; "
-        f"p: Holm over {len(rows)} predictors, of differences over {len(rows) - 1}; "
-        f"error about a {footing.held_out} left out, {footing.mean_error:.3g} from the others' mean"
+        f"*: p < {CLEAR_P}, by Holm over {len(rows)} predictors, and of differences over "
+        f"{len(rows) - 1}; error: root mean square about a {footing.held_out} left out, "
+        f"{footing.mean_error:.3g} from the others' mean"
     )
     note += "".join(f"; left out: {text}" for text in footing.left_out)
-    header = ("predictors compared", "rho", "p", "|rho| behind best", "error", "above least")
+    header = ("predictor", "Spearman rho", "|rho| behind best", "error", "above least")
     return TextTable("predictors compared", header, tuple(rows), note, folded=False)
 
 
@@ -280,4 +281,8 @@ def _ends(low: float | None, high: float | None) -> str:
 def _apart(value: float, low: float, high: float, p: float | None, form: str) -> str:
     if p is None:
         return "best"
-    return f"{value:{form}} [{low:{form}}, {high:{form}}], p {p:.2g}"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]{_star(p)}"
+
+
+def _star(p: float) -> str:
+    return "*" if p < CLEAR_P else ""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import gc
 import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from sweep.collector import collector_paused
 from sweep.errors import UserError
 from sweep.measurement import read_rows
 from sweep.nearest import did_you_mean
@@ -131,7 +130,7 @@ def _search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any
     """All runs that are not deleted, a page at a time."""
     token = None
     while True:
-        with _collector_paused():
+        with collector_paused():
             page = client.search_runs(
                 [experiment_id], filter_string, max_results=PAGE, page_token=token
             )
@@ -139,18 +138,6 @@ def _search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any
         token = page.token
         if not token:
             return
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """A page of runs is a hundred thousand objects that stay: looking for garbage triples it."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _is_sealed(run: Any, digests: Mapping[str, str]) -> bool:
