@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sweep.regression.clusters import Clusters, Floats, Ints
 from sweep.regression.correlation import correlate_all, ranks
@@ -74,8 +75,6 @@ def compare_predictors(
     seed: int,
 ) -> Footing:
     """Of (N, P) predictors against (N,) y; fold: (N,) what is held out together."""
-    from statsmodels.stats.multitest import multipletests
-
     size = len(y)
     clusters = Clusters(np.arange(size), np.zeros(size, np.int64))
     draws = Draws(clusters, resamples, seed)
@@ -89,7 +88,7 @@ def compare_predictors(
     rho, error = (np.array(v) for v in ([one.value for one in found], _roots(errors)))
     behind = _Differences.to_best(np.abs(rho), np.concatenate(rho_draws), largest=True)
     excess = _Differences.to_best(error, np.concatenate(error_draws), largest=False)
-    p_holm = multipletests([one.p_value for one in found], method="holm")[1]
+    p_holm = holm([one.p_value for one in found])
     rows = [
         Compared(
             name,
@@ -109,6 +108,21 @@ def compare_predictors(
     return Footing(tuple(rows), size, held_out, int(fold.max()) + 1, mean, tuple(left_out))
 
 
+def holm(p_values: ArrayLike) -> Floats:
+    """Holm's corrected p-values (Scandinavian Journal of Statistics 6, 1979), in their order.
+
+    Those of statsmodels' multipletests, which sweeps up all of Python's memory at each call.
+
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, np.float64)
+    order = np.argsort(p, kind="stable")
+    found = np.empty_like(p)
+    found[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class _Differences:
     """(P,) differences to the best, their (2, P) intervals and corrected p-values."""
@@ -120,8 +134,6 @@ class _Differences:
 
     @classmethod
     def to_best(cls, values: Floats, draws: Floats, *, largest: bool) -> _Differences:
-        from statsmodels.stats.multitest import multipletests
-
         sign = 1.0 if largest else -1.0
         best = int(np.argmax(sign * values))
         apart = sign * (draws[:, [best]] - draws)
@@ -130,7 +142,7 @@ class _Differences:
         below, above = (apart <= 0).sum(axis=0), (apart >= 0).sum(axis=0)
         p = np.minimum(1.0, 2 * (1 + np.minimum(below, above)) / (1 + len(apart)))
         others = [n for n in range(len(values)) if n != best]
-        corrected = multipletests(p[others], method="holm")[1] if others else []
+        corrected = holm(p[others])
         return cls(
             best,
             sign * (values[best] - values),
