@@ -37,6 +37,11 @@ def answering(uri: str) -> Iterator[None]:
 
     try:
         yield
+    except ImportError as error:
+        raise UserError(
+            f"no driver for the database {hide_password(uri)} ({error}): install "
+            "idsweep[postgres] and write postgresql+psycopg2://..., or ask for a server before it"
+        ) from error
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
         first_line = (str(error).splitlines() or [""])[0][:200]
         for code, problem in REFUSALS.items():

@@ -77,6 +77,7 @@ class MlflowTracker:
     def __init__(self, storage: Storage, uri: str | None = None) -> None:
         self.uri = uri or storage.tracking_uri
         self._embedded = self.uri == storage.tracking_uri
+        self._served = self.uri.startswith(("http://", "https://"))
         self._storage = storage
         self._experiment = ""
         self._report = ""
@@ -114,7 +115,7 @@ class MlflowTracker:
             open_embedded(self._storage)
         client = connect(self.uri)
         self._experiment = self._find_experiment(client, work)
-        self._runs = RunWriter(client, self._experiment)
+        self._runs = RunWriter(client, self._experiment, asks_again=self._served)
         run = self._sweep_run(work)
         self._runs.put_files(run, {"sweep.yaml": source.encode()})
         self._runs.finish(run)
@@ -137,8 +138,7 @@ class MlflowTracker:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             # A server knows where its artifacts go; a bare database would use this folder.
-            served = self.uri.startswith(("http://", "https://"))
-            location = None if served else (self._storage.artifacts / name).as_uri()
+            location = None if self._served else (self._storage.artifacts / name).as_uri()
             return str(client.create_experiment(name, location, {KIND: "custom_model_development"}))
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -19,7 +18,6 @@ from sweep.tracking.store import search_runs
 
 # Of MLflow's 1,000 entries, 100 parameters and 100 tags a batch; two tags are ours.
 METRICS_PER_BATCH, PARAMS_PER_BATCH, TAGS_PER_BATCH = 800, 100, 98
-DOUBTFUL_SECONDS = 5.0
 
 
 class RunWriter:
@@ -27,10 +25,14 @@ class RunWriter:
 
     A run's rows digest goes in with its last batch, and its end comes after: what was broken
     off at any moment is found unfinished, and completed by sending it again.
+
+    asks_again: whether the client repeats a request whose answer does not come, unseen by us:
+    over HTTP it does, and the first may have been heard.
     """
 
-    def __init__(self, client: Any, experiment: str) -> None:
+    def __init__(self, client: Any, experiment: str, *, asks_again: bool = True) -> None:
         self._client = client
+        self._asks_again = asks_again
         self._experiment = experiment
         self._known: dict[str, KnownRun] = {}
         self._doubtful = False
@@ -45,7 +47,7 @@ class RunWriter:
         self._doubtful = False
 
     def settle(self) -> None:
-        """Look again if a run may have been made twice: when the server was asked twice."""
+        """Look again if a run may have been made twice: asked for twice, for want of an answer."""
         if self._doubtful:
             self.look()
 
@@ -98,16 +100,10 @@ class RunWriter:
             self._client.log_artifacts(run.run_id, temporary)
 
     def _create(self, identity: str, name: str, timestamp: int, tags: dict[str, str]) -> KnownRun:
-        began = time.monotonic()
-        try:
-            run = self._client.create_run(
-                self._experiment, start_time=timestamp, tags=tags, run_name=name
-            )
-        except Exception:
-            self._doubtful = True
-            raise
-        if time.monotonic() - began > DOUBTFUL_SECONDS:
-            self._doubtful = True  # the client may have asked twice
+        self._doubtful = self._asks_again
+        run = self._client.create_run(
+            self._experiment, start_time=timestamp, tags=tags, run_name=name
+        )
         self._known[identity] = know(run)
         return self._known[identity]
 

@@ -16,35 +16,10 @@ from sweep.regression import regress
 from sweep.results import load_results, rows_digest, scalars, settle_regression, trials_table
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
-from sweep.tracking import connect, hide_password, read_trials, search_runs
-from sweep.tracking.names import metric_name, quantity_name
+from sweep.tracking import connect, hide_password, read_trials
 from sweep.tracking.embedded import open_embedded
-
-
-def everything(uri, experiment="tiny"):
-    """All that MLflow holds of an experiment, as plain values."""
-    client = connect(uri)
-    found = client.get_experiment_by_name(experiment)
-    runs = search_runs(client, found.experiment_id)
-    return {
-        run.info.run_id: (
-            run.info.run_name,
-            run.info.status,
-            run.info.start_time,
-            run.info.end_time,
-            run.data.params,
-            {key: value for key, value in run.data.tags.items() if "mlflow" not in key},
-            {
-                key: [
-                    (m.step, m.timestamp, m.value)
-                    for m in client.get_metric_history(run.info.run_id, key)
-                ]
-                for key in run.data.metrics
-            },
-            sorted(file.path for file in client.list_artifacts(run.info.run_id)),
-        )
-        for run in runs
-    }
+from sweep.tracking.names import metric_name, quantity_name
+from tests.sweep.mlflow_contents import everything
 
 
 @pytest.fixture
