@@ -63,17 +63,26 @@ def compare_read(
     for group in groups:
         if group.missing:
             notes.append(f"{group.label}: {group.missing} more are not measured, and left out")
-    conventions: list[Convention] = []
     for quantity in chosen:
         conventions = [convention_of(group, quantity) for group in groups]
-        profiles.append(_compare_profile(quantity, groups, conventions, pairs))
+        try:
+            profiles.append(_compare_profile(quantity, groups, conventions, pairs))
+        except UserError as error:
+            if ALL not in quantities:
+                raise
+            notes.append(f"left out, {error}")
+            continue
         warnings += find_warnings(quantity, groups, conventions)
         for group, side in zip(groups, profiles[-1].sides, strict=True):
             if side.networks < len(group.networks):
                 lacking = len(group.networks) - side.networks
                 notes.append(f"{lacking} of {group.size} in {group.label} have no {quantity}")
-    scalars, scalar_pairs = _compare_scalars(chosen, groups, conventions, pairs)
-    main = [convention_of(group, chosen[0]) for group in groups]
+    if not profiles:
+        raise UserError(notes[-1])
+    compared = [profile.quantity for profile in profiles]
+    main = [convention_of(group, compared[0]) for group in groups]
+    scalars, scalar_pairs, lacking_scalars = _compare_scalars(compared, groups, main, pairs)
+    notes += lacking_scalars
     return Comparison(
         sides=tuple(describe(group, own) for group, own in zip(groups, main, strict=True)),
         warnings=tuple(dict.fromkeys(warnings)),
@@ -149,12 +158,19 @@ def _compare_scalars(
     groups: Sequence[Group],
     conventions: Sequence[Convention],
     pairs: Sequence[tuple[int, int]],
-) -> tuple[tuple[ScalarSides, ...], tuple[Pair, ...]]:
-    """What sums up networks, where all networks of all sides have it."""
-    names = [*OF_NETWORK, *(scalar_name(q, s) for q in quantities for s in OF_QUANTITY)]
-    names = [name for name in names if all(name in n.scalars for g in groups for n in g.networks)]
+) -> tuple[tuple[ScalarSides, ...], tuple[Pair, ...], list[str]]:
+    """What sums up networks, where all networks of all sides have it; and what is left out."""
+    names, left_out = [], []
+    for name in (*OF_NETWORK, *(scalar_name(q, s) for q in quantities for s in OF_QUANTITY)):
+        lacking = {g.label: sum(name not in n.scalars for n in g.networks) for g in groups}
+        there = sum(len(group.networks) for group in groups) - sum(lacking.values())
+        if not any(lacking.values()):
+            names.append(name)
+        elif there:
+            said = " and ".join(f"{count} in {label}" for label, count in lacking.items() if count)
+            left_out.append(f"{name} is left out: {said} have none")
     if not names:
-        return (), ()
+        return (), (), left_out
     matrices = []
     for group in groups:
         found = [[network.scalars[name] for name in names] for network in group.networks]
@@ -173,4 +189,4 @@ def _compare_scalars(
         )
         for place, name in enumerate(names)
     )
-    return rows, compare_sides(groups, matrices, conventions, pairs, None, names)
+    return rows, compare_sides(groups, matrices, conventions, pairs, None, names), left_out

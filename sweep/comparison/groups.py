@@ -15,7 +15,7 @@ from sweep.errors import UserError
 from sweep.models.names import model_label
 from sweep.nearest import did_you_mean, nearest
 from sweep.paths import Storage, open_storage
-from sweep.results import TrialResult, load_plan, load_results
+from sweep.results import TrialResult, load_plan, load_results, rows_digest
 from sweep.space import Trial
 
 MIN_KEY = 4  # characters of a trial's key that may stand for it
@@ -78,7 +78,7 @@ def read_groups(
         groups.append(Group(side, label, networks, len(trials) - len(measured)))
     for number, group in enumerate(groups):
         for other in groups[:number]:
-            if _identities(group) == _identities(other):
+            if _identities(group) == _identities(other) and _rows(group) == _rows(other):
                 raise UserError(
                     f"{other.named.text} and {group.named.text} name the same "
                     f"{group.size}: there is nothing to compare"
@@ -125,6 +125,11 @@ def _load(source: _Source, keys: Collection[str]) -> dict[str, TrialResult]:
 
 def _identities(group: Group) -> set[tuple[str, float]]:
     return {network.identity for network in group.networks}
+
+
+def _rows(group: Group) -> set[str]:
+    """What was measured: the same networks may have been measured on other images."""
+    return {rows_digest(network.rows) for network in group.networks}
 
 
 def _open(storage: Storage, name: str) -> _Source:

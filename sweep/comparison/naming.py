@@ -81,12 +81,12 @@ def parse_name(text: str) -> Named:
         named = _of_folder(text, Path(head))
         epoch = named.epoch if epoch is None else epoch
         return Named(text, named.sweep, named.storage, named.what, epoch, conditions)
-    if head.startswith(("/", "~", "./", "../")):
-        raise UserError(f"{text!r}: there is no folder {head}")
     storage = None
     before, colon, after = head.partition(":")
     if colon and Path(before).expanduser().is_dir():
         storage, head = Path(before).expanduser(), after
+    elif head.startswith(("/", "~", "./", "../")):
+        raise UserError(f"{text!r}: there is no folder {before}")
     sweep, _, what = head.strip("/").partition("/")
     if not sweep:
         raise UserError(f"{text!r} names no sweep: say SWEEP, SWEEP/FAMILY or SWEEP/TRIAL")

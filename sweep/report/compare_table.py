@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 
@@ -12,7 +12,6 @@ from sweep.comparison.words import number, scalar_sentences, short
 from sweep.report.console import plain_table, say
 
 MAX_PLACES = 24  # more rows than that are thinned out
-PAIRS_ABREAST = 3
 MARK = " *"
 
 
@@ -86,31 +85,61 @@ def _print_sides(found: Comparison, console: Console) -> None:
 
 
 def _print_scalars(found: Comparison, console: Console) -> None:
-    for pairs in _abreast(found.scalar_pairs):
-        heads = [_head(pair) for pair in pairs]
-        table = plain_table("of a network", *found.labels, *heads, numeric={*found.labels, *heads})
-        for place, scalar in enumerate(found.scalars):
-            beside = pairs[0].differences[place]
-            means = [short(mean, beside) for mean in scalar.means]
-            table.add_row(scalar.name, *means, *(cell(p.differences[place]) for p in pairs))
-        say(console, "")
-        console.print(table)
+    names = [scalar.name for scalar in found.scalars]
+    means = {
+        label: [scalar.means[place] for scalar in found.scalars]
+        for place, label in enumerate(found.labels)
+    }
+    _print_table("of a network", names, means, found.scalar_pairs, range(len(names)), console)
 
 
 def _print_profile(profile: ProfileComparison, console: Console) -> None:
-    labels = [side.label for side in profile.sides]
+    say(console, f"\n{profile.quantity}")
     where = "depth" if profile.kind == "depths" else "layer"
-    for pairs in _abreast(profile.pairs):
-        heads = [_head(pair) for pair in pairs]
-        numeric = {*labels, *heads, "depth"}
-        table = plain_table(where, *labels, *heads, numeric=numeric)
-        for place in shown_places(profile):
-            beside = pairs[0].differences[place]
-            means = [short(side.mean[place], beside) for side in profile.sides]
-            differences = [cell(pair.differences[place]) for pair in pairs]
-            table.add_row(profile.names[place], *means, *differences)
-        say(console, f"\n{profile.quantity}")
+    means = {side.label: list(side.mean) for side in profile.sides}
+    places = shown_places(profile)
+    _print_table(where, profile.names, means, profile.pairs, places, console)
+
+
+def _print_table(
+    what: str,
+    names: Sequence[str],
+    means: dict[str, list[float]],
+    pairs: Sequence[Pair],
+    places: Sequence[int],
+    console: Console,
+) -> None:
+    """One table of all sides and pairs, or a table a pair where that is too wide.
+
+    means: of each side by its label, at all places.
+    """
+    for count, shown in enumerate(_fitting(what, names, means, pairs, console.width)):
+        labels = [label for label in means if any(label in (p.first, p.second) for p in shown)]
+        heads = [f"{pair.first} - {pair.second}" for pair in shown]
+        table = plain_table(what, *labels, *heads, numeric={*labels, *heads, "depth"})
+        for place in places:
+            beside = shown[0].differences[place]
+            values = [short(means[label][place], beside) for label in labels]
+            differences = [cell(pair.differences[place]) for pair in shown]
+            table.add_row(names[place], *values, *differences)
+        if count or what == "of a network":
+            say(console, "")
         console.print(table)
+
+
+def _fitting(
+    what: str,
+    names: Sequence[str],
+    means: Collection[str],
+    pairs: Sequence[Pair],
+    width: int,
+) -> list[Sequence[Pair]]:
+    """The pairs of each table."""
+    cells = [max(len(cell(one)) for one in pair.differences) for pair in pairs]
+    heads = [len(f"{pair.first} - {pair.second}") for pair in pairs]
+    needed = max(map(len, [what, *names])) + sum(max(len(label), 7) + 2 for label in means)
+    needed += sum(max(both) + 2 for both in zip(cells, heads, strict=True))
+    return [pairs] if needed <= width else [[pair] for pair in pairs]
 
 
 def shown_places(profile: ProfileComparison) -> list[int]:
@@ -125,12 +154,3 @@ def shown_places(profile: ProfileComparison) -> list[int]:
 
 def _is_tenth(depth: float) -> bool:
     return abs(depth * 10 - round(depth * 10)) < 1e-6
-
-
-def _abreast(pairs: Sequence[Pair]) -> list[tuple[Pair, ...]]:
-    starts = range(0, len(pairs), PAIRS_ABREAST)
-    return [tuple(pairs[start : start + PAIRS_ABREAST]) for start in starts]
-
-
-def _head(pair: Pair) -> str:
-    return f"{pair.first} - {pair.second}"
