@@ -14,7 +14,7 @@
 |  |  |- scratch-<epoch>/<settings key>/    while measuring: rows and tiles of single layers
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- report.html, regression.json
-|  |- overview.png, profiles.png, dynamics.png, published.png
+|  |- overview.png, profiles.png, dynamics.png, published.png, regression.png
 |  |- figures/               what `idsweep figures` drew
 |  |- tracking.json         where it was tracked last, if elsewhere than here
 |  |- claims.csv, claims.json, claims.png    what the sweep was asked to show

@@ -20,7 +20,7 @@ def figures(
         list[str] | None, typer.Option("--format", help="png or svg; default: both. Repeatable.")
     ] = None,
     width: Annotated[
-        float, typer.Option("--width", help="Inches; 7.2: two columns of a paper, 3.4: one.")
+        float, typer.Option("--width", help="Inches; 7.2: two columns, 3.4: one.")
     ] = 7.2,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="One figure by name. Repeatable.")

@@ -23,7 +23,7 @@ Format = Literal["png", "svg"]
 FORMATS: tuple[Format, ...] = ("png", "svg")
 PRINT_DPI = 300
 
-PAPER: dict[str, Any] = {
+PAPER: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,

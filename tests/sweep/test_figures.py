@@ -11,16 +11,17 @@ from sweep.claims import judge_claims
 from sweep.drawing import draw_figures
 from sweep.errors import UserError
 from sweep.measuring.scales import scale_quantity
+from sweep.outcome import regress_results
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.stills import STILLS, Material, render_still
 from sweep.report.stills.line_fit import fit_line
 
-DRAWN = {"overview", "families", "profiles", "accuracy", "axes", "linear"}
+DRAWN = {"overview", "families", "profiles", "accuracy", "axes", "linear", "regression"}
 
 
 def material_of(finished, results):
     found = replace(finished.results, results=results)
-    return Material(found, lambda: finished.regression, lambda: judge_claims(found))
+    return Material(found, lambda: regress_results(found, None)[0], lambda: judge_claims(found))
 
 
 def with_scales(result, values):
@@ -100,7 +101,7 @@ def test_one_network_is_enough_and_untrained_ones_have_their_profiles(finished):
     untrained = [r for r in finished.results.results if r.trial.role == "untrained"]
     full = [by_epochs(with_scales(trained[0], {2: 5.0, 4: 4.0}))]
     drawn = {name: render_still(name, material_of(finished, full)) for name in STILLS}
-    expected = DRAWN - {"axes"} | {"scales", "scale_profiles", "dynamics"}
+    expected = DRAWN - {"axes", "regression"} | {"scales", "scale_profiles", "dynamics"}
     assert {name for name, files in drawn.items() if files} == expected
     drawn = {name: render_still(name, material_of(finished, untrained)) for name in STILLS}
     assert {name for name, files in drawn.items() if files} == {"overview", "profiles"}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from sweep.report.claims_figure import draw_claims
-from sweep.report.panels import USUAL_WIDTH
+from sweep.report.panels import USUAL_WIDTH, finish
 from sweep.report.picture import PRINT_DPI, Format, paper_style, to_bytes
+from sweep.report.regression_figure import draw_regression
 from sweep.report.stills.accuracy import draw_accuracy
 from sweep.report.stills.axes import draw_axes
 from sweep.report.stills.caption import describe
@@ -50,6 +51,21 @@ CLAIMS_SAID = (
     "Markers: estimate over configurations, with its 95% interval; shaded: what the rule claims. "
     "Shown: the whole interval is shaded; reversed: all of it lies beyond the rule and no effect."
 )
+
+
+def draw_regressed(material: Material, width: float) -> Figure | None:
+    """Correlations by scope, predictor beside predictor, and who carries them; never narrow."""
+    regression = material.regression
+    figure = None if regression is None else draw_regression(regression, max(width, BROAD))
+    if figure is None or regression is None:
+        return None
+    trained = [r for r in material.results.results if r.trial.role == "trained"]
+    quantities = [material.quantity] if material.quantity else []
+    return finish(figure, describe(material.results, trained, quantities, REGRESSION_SAID))
+
+
+BROAD = 6.2  # inches: names of predictors and of networks leave no room in a narrower picture
+REGRESSION_SAID = "Bars: 95% intervals."
 TRAINED = "networks with a profile of several layers, trained on true labels"
 STILLS: dict[str, Still] = {
     "overview": Still(draw_overview, "a quantity measured per layer", kept=True),
@@ -62,6 +78,7 @@ STILLS: dict[str, Still] = {
     "linear": Still(draw_linear, f"{TRAINED}, and `analyses: {{linear: {{}}}}`"),
     "dynamics": Still(draw_dynamics, "`measure.epochs` in the sweep file", kept=True),
     "published": Still(draw_published, "`published` in the sweep file, and networks it has", True),
+    "regression": Still(draw_regressed, "trained networks of 4 configurations or more", kept=True),
     "claims": Still(draw_claimed, "`claims` in the sweep file"),
 }
 
@@ -79,6 +96,9 @@ def render_still(
         figure = STILLS[name].draw(material, width)
         if figure is None:
             return {}
+        # Laid out once: again for each format, it would come out a little different.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         return {form: to_bytes(figure, form, dots_per_inch) for form in formats}
 
 

@@ -18,6 +18,7 @@ from sweep.report.stills.material import Material
 from sweep.summary import TRUE_LABELS, variant
 
 LEAST_NETWORKS = 3  # of a family with a panel of its own
+FEW = f"Families of fewer than {LEAST_NETWORKS} networks have no panel."
 MANY_POINTS = 1500  # kept as pixels inside an SVG beyond
 SIZES = ((100, 14.0), (500, 8.0), (MANY_POINTS, 5.0))  # areas in points², by number of points
 UNIT, IS_CLEAN, GROUP = "unit", "clean", "group"
@@ -54,10 +55,8 @@ def draw_accuracy(material: Material, width: float) -> Figure | None:
     drawn = [r for r in material.results.results if r.trial.key in set(table["trial"])]
     quantities = [material.quantity] if material.quantity else []
     handles = [family_handle(n, family) for n, family in enumerate(families)]
-    few = (
-        f"No panel: families of fewer than {LEAST_NETWORKS}." if len(shown) < len(families) else ""
-    )
-    said = describe(material.results, drawn, quantities, SAID, few if shown else "")
+    few = 0 < len(shown) < len(families)
+    said = describe(material.results, drawn, quantities, SAID, FEW if few else "")
     return finish(figure, said, handles if len(families) > 1 else ())
 
 
@@ -107,7 +106,9 @@ def _line(panel: Any, part: pd.DataFrame, x: str, y: str) -> None:
     bottom, top = panel.get_ylim()
     panel.plot(fit.x, fit.y, color="black", linewidth=1, zorder=3)
     if fit.low is not None:
-        panel.fill_between(fit.x, fit.low, fit.high, color=SOFT, alpha=0.25, linewidth=0)
+        panel.fill_between(
+            fit.x, fit.low, fit.high, color=SOFT, alpha=0.25, linewidth=0, zorder=0.5
+        )
     # A wide band of few networks must not press the points together.
     least, most = part[y].min(), part[y].max()
     room = 0.25 * (most - least) or 0.05

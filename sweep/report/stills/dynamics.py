@@ -105,7 +105,7 @@ def _draw_course(panel: Any, epochs: Epochs, name: str, style: dict[str, Any]) -
     found = [(epoch, *values) for epoch, values in points if values is not None]
     if found:
         epoch, mean, low, high = zip(*found, strict=True)
-        panel.plot(epoch, mean, markersize=3, **style)
+        panel.plot(epoch, mean, markersize=3, clip_on=False, **style)
         panel.fill_between(
             epoch, low, high, color=style["color"], alpha=2 * RANGE_ALPHA, linewidth=0
         )
@@ -121,6 +121,7 @@ def _epoch_axis(panel: Any, last: float) -> None:
     panel.xaxis.set_major_locator(FixedLocator(ticks))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.set_xlabel("epoch")
+    panel.set_xlim(0, 1.03 * last)
     panel.grid(axis="x", color=SOFT, alpha=0.15, linewidth=0.5)
 
 
