@@ -72,7 +72,7 @@ def compare_read(
                 raise
             notes.append(f"left out, {error}")
             continue
-        warnings += find_warnings(quantity, groups, conventions)
+        warnings += find_warnings(groups, conventions)
         for group, side in zip(groups, profiles[-1].sides, strict=True):
             if side.networks < len(group.networks):
                 lacking = len(group.networks) - side.networks

@@ -63,9 +63,7 @@ def convention_of(group: Group, quantity: str) -> Convention:
     )  # fmt: skip
 
 
-def find_warnings(
-    quantity: str, groups: Sequence[Group], conventions: Sequence[Convention]
-) -> list[str]:
+def find_warnings(groups: Sequence[Group], conventions: Sequence[Convention]) -> list[str]:
     """Why a difference may not be the networks': each a sentence with the values."""
     found = [*_within(groups, conventions)]
     first, one = groups[0], conventions[0]
@@ -74,7 +72,7 @@ def find_warnings(
         if one.digests != other.digests:
             found.append(
                 f"{names} were measured on other data: {_data(one)} against {_data(other)}. "
-                f"{quantity} depends on the images, so a difference may be theirs alone"
+                "Dimensions depend on the images, so a difference may be theirs alone"
             )
         elif one.splits != other.splits:
             found.append(

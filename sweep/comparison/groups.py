@@ -64,7 +64,9 @@ def read_groups(
     for side in sides:
         opened = open_storage(side.storage or storage, create=False)
         place = opened.folder, side.sweep
-        source = sources.setdefault(place, _open(opened, side.sweep))
+        if place not in sources:
+            sources[place] = _open(opened, side.sweep)
+        source = sources[place]
         conditions = (*side.conditions, *where)
         check_keys(side.text, conditions)
         trials = _chosen(side, conditions, source)

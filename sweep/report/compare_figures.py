@@ -48,7 +48,7 @@ def difference_figure(profile: ProfileComparison, pair: Pair) -> Figure:
     found = pair.differences
     color = COLORS[0]
     beyond = [one.verdict == BEYOND for one in found]
-    traces = _band(x, [one.low for one in found], [one.high for one in found], color, "interval")
+    traces = _band(x, *band_ends(pair), color, "interval")
     traces.append(
         {
             "x": x,
@@ -75,6 +75,14 @@ def difference_figure(profile: ProfileComparison, pair: Pair) -> Figure:
     layout["yaxis"]["zerolinewidth"] = 2
     layout["yaxis"]["range"] = difference_range([pair])
     return {"data": traces, "layout": layout}
+
+
+def band_ends(pair: Pair) -> tuple[list[float], list[float]]:
+    """The interval at each place; where both sides are the same, nothing but zero."""
+    same = [one.verdict == "the same" for one in pair.differences]
+    low = [0.0 if s else one.low for s, one in zip(same, pair.differences, strict=True)]
+    high = [0.0 if s else one.high for s, one in zip(same, pair.differences, strict=True)]
+    return low, high
 
 
 def difference_range(pairs: Sequence[Pair]) -> list[float]:

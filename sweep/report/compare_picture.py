@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sweep.comparison import Comparison, Pair, ProfileComparison
 from sweep.comparison.result import BEYOND
-from sweep.report.compare_figures import difference_range
+from sweep.report.compare_figures import band_ends, difference_range
 from sweep.report.picture import COLORS
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -67,7 +67,7 @@ def _draw_difference(profile: ProfileComparison, pair: Pair, number: int, axes: 
     x, found = _places(profile), pair.differences
     color = "0.2" if len(profile.pairs) == 1 else COLORS[(number + 1) % len(COLORS)]
     values = np.array([one.value for one in found])
-    low, high = (np.array(ends) for ends in zip(*((o.low, o.high) for o in found), strict=True))
+    low, high = map(np.array, band_ends(pair))
     axes.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
     axes.plot(x, values, color=color, linewidth=1.4, label=f"{pair.first} − {pair.second}")  # noqa: RUF001 - a minus
     beyond = np.array([one.verdict == BEYOND for one in found])
