@@ -56,7 +56,7 @@ def render_page(
     quantity = main_quantity(members)
     comparison = compare_published(results)
     findings = profile_findings(members, quantity) if quantity else []
-    payload = sweep_payload(results, regression)
+    payload = sweep_payload(results, regression, quantity)
     return environment.get_template("page.html.j2").render(
         config=work.config,
         source=results.source,

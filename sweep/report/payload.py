@@ -17,7 +17,6 @@ from sweep.report.payload_trials import scalar_columns, trial_columns
 from sweep.report.significant import script_json
 from sweep.results import SUMMARIES, SweepResults, TrialResult, scalar_name
 from sweep.space import varied_keys
-from sweep.summary import main_quantity
 
 # plotly takes 4.8 million bytes of the 15 that a page may have.
 MAX_PART_BYTES = 9_000_000
@@ -44,11 +43,13 @@ class Payload:
 
 
 def sweep_payload(
-    results: SweepResults, regression: Regression | None, max_bytes: int = MAX_PART_BYTES
+    results: SweepResults,
+    regression: Regression | None,
+    main: str | None,
+    max_bytes: int = MAX_PART_BYTES,
 ) -> Payload:
-    """All that the page draws and lists. max_bytes: of the parts together."""
+    """All that the page draws and lists. main: its quantity; max_bytes: of the parts together."""
     members = results.results
-    main = main_quantity(members)
     layers = collect_layers(members)
     parts, left_out = fit_parts(layers, scalar_columns(members), main, max_bytes)
     if main is not None:

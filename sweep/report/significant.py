@@ -20,11 +20,13 @@ def significant(values: Iterable[float | None], digits: int = DIGITS) -> list[fl
     exact = np.array([np.nan if value is None else value for value in values], np.float64)
     finite = np.isfinite(exact)
     known = np.where(finite & (exact != 0), exact, 1.0)
+    # Of the powers of ten only those to the 22nd are exact: beyond, a few more digits show.
     places = digits - 1 - np.floor(np.log10(np.abs(known)))
-    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
-    # Powers of ten that are whole are exact, so this is the double nearest to the short decimal.
-    rounded = np.round(known * up / down) * down / up
-    rounded = np.where(exact == 0, 0.0, rounded)
+    with np.errstate(over="ignore", invalid="ignore"):
+        up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+        rounded = np.round(known * up / down) * down / up
+    # At the ends of what a double holds, the power of ten is beyond it.
+    rounded = np.where(np.isfinite(rounded) & (exact != 0), rounded, exact)
     return [
         value if there else None
         for value, there in zip(rounded.tolist(), finite.tolist(), strict=True)

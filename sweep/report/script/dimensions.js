@@ -30,7 +30,7 @@ function renderLinear() {
   }));
   showPanels(document.getElementById("linear"), onOneScale(specs));
   document.getElementById("linear-legend").replaceChildren(...names.map((name, place) => legendEntry(name, lookByPlace(place))));
-  document.getElementById("linear-note").textContent = trained.length ? `Of ${settingOf("variant", trained[0])} alone.` : "";
+  document.getElementById("linear-note").textContent = trained.length ? `Of ${said(settingOf("variant", trained[0]))} alone; filter for others.` : "";
 }
 
 // Scale curves: the same layer's dimension from near neighbors to farther ones.
@@ -43,13 +43,13 @@ function renderScales() {
   if (section.hidden) return;
   const names = scaleQuantities.map((one) => one.name);
   const measured = selected().filter((t) => names.some((name) => (profilesOf(name).value[t] || []).some(isNumber)));
-  const specs = [];
-  for (const [variant, ofVariant] of groupBy("variant", measured))
-    for (const [family, members] of groupBy("family", ofVariant))
-      specs.push({
-        id: `${family}/${variant}`, title: `${family}, ${variant} (${plural(members.length, "network")})`,
-        label: `Dimension against scale, ${family}, ${variant}`, draw: () => scalesFigure(members),
-      });
+  const shownVariant = valuesAmong("variant", measured)[0];
+  const members = measured.filter((t) => settingOf("variant", t) === shownVariant);
+  const specs = [...groupBy("family", members)].map(([family, own]) => ({
+    id: family, title: `${family} (${plural(own.length, "network")})`,
+    label: `Dimension against scale, ${family}, ${said(shownVariant)}`, draw: () => scalesFigure(own),
+  }));
+  document.getElementById("scales-note").textContent = measured.length ? `Of ${said(shownVariant)} alone; filter for others.` : "";
   showPanels(document.getElementById("scales"), onOneScale(specs));
   const places = ["input", "half depth", "last hidden layer"];
   document.getElementById("scales-legend").replaceChildren(...places.map((words, place) => legendEntry(words, lookByPlace(place))));
@@ -96,7 +96,7 @@ function scalesFigure(members) {
         each.x.push(null); each.y.push(null); each.customdata.push(null); each.text.push("");
       }
     const drawn = options.each === "1" ? { ...each, mode: "lines", line: { color: faded(look.color, 0.5), width: 1 } }
-      : { ...mean, mode: "lines+markers", line: { color: look.color, dash: look.dash, width: 2 }, marker: { symbol: look.symbol, size: 6 } };
+      : { ...mean, mode: "lines+markers", line: { color: look.color, dash: look.dash, width: 2 }, marker: { symbol: look.symbol, size: 6, color: look.color } };
     data.push({ ...drawn, type: "scatter", hovertemplate: "%{text}<extra></extra>" });
   }
   const layout = baseLayout(byScale ? "mean distance to the farther neighbor" : "rank of the farther neighbor", "dimension");

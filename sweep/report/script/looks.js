@@ -19,22 +19,33 @@ function lookOf(key, value) {
   const values = column ? column.values : [value];
   const place = Math.max(0, values.indexOf(value));
   const dash = DASHES[place % DASHES.length], symbol = SYMBOLS[place % SYMBOLS.length];
-  if (key === "variant") return { ...variantLook(values, place), symbol };
+  if (key === "variant") {
+    const look = variantLook(values, place);
+    return { ...look, color: onPaper(look.color), symbol };
+  }
   const numbers = values.filter(isNumber);
   if (numbers.length > 1 && isNumber(value)) {
     const shades = isDark ? VIRIDIS_DARK : VIRIDIS;
     const share = numbers.indexOf(value) / (numbers.length - 1);
     return { color: shades[Math.round(share * (shades.length - 1))], dash, symbol };
   }
-  return { color: PALETTE[place % PALETTE.length], dash, symbol };
+  return { color: onPaper(PALETTE[place % PALETTE.length]), dash, symbol };
 }
+
+// On dark paper the same colors, somewhat lighter.
+const onPaper = (color) => (isDark ? mix(color, "#ffffff", 0.25) : color);
+
+// The look of one of several quantities.
+const lookByPlace = (place) => ({
+  color: onPaper(PALETTE[place % PALETTE.length]), dash: DASHES[place % DASHES.length], symbol: SYMBOLS[place % SYMBOLS.length],
+});
 
 // Variants keep the colors of the still pictures; of those alike in color, the dash tells.
 function variantLook(values, place) {
   const color = TRIALS.variant_colors[place], name = values[place];
   const alike = values.filter((_, other) => TRIALS.variant_colors[other] === color);
   if (name === "true labels") return { color, dash: "solid" };
-  if (name === "untrained") return { color: isDark ? "#c0c0c0" : "#777777", dash: "dot" };
+  if (name === "untrained") return { color: isDark ? "#b0b0b0" : "#777777", dash: "dot" };
   const order = alike.indexOf(name);
   const mixed = alike.length > 1 && color === PALETTE[1]
     ? mix(PALETTE[4], PALETTE[1], order / (alike.length - 1)) : color;

@@ -52,10 +52,6 @@ function analysesOf(trial) {
   return groups;
 }
 
-const lookByPlace = (place) => ({
-  color: PALETTE[place % PALETTE.length], dash: DASHES[place % DASHES.length], symbol: SYMBOLS[place % SYMBOLS.length],
-});
-
 function networkFigure(trial, names) {
   const byIndex = options.x === "index", layers = layersOf(trial);
   const data = names.map((name, number) => {

@@ -31,7 +31,7 @@ function renderOthers() {
   section.hidden = !layerNames.length && !networkNumbers().length;
   showPanels(document.getElementById("others"), specs);
   document.getElementById("others-legend").replaceChildren(
-    ...valuesAmong("family", selected()).map((value) => legendEntry(said(value), lookOf("family", value))));
+    ...["family", "variant"].flatMap((key) => valuesAmong(key, selected()).map((value) => legendEntry(said(value), lookOf(key, value), key === "variant"))));
   document.getElementById("others-more").textContent = layerNames.length > MAX_OTHERS
     ? `${layerNames.length - MAX_OTHERS} further quantities of layers: choose them above the profiles.` : "";
 }

@@ -1,4 +1,5 @@
-// Figures are drawn when they come into view, again when what they show has changed.
+// Figures are drawn when they come into view, again when what they show has changed. All else
+// works while the browser is still busy with plotly, which stands last on the page.
 const figures = new Map(); // element -> { draw, stale, drawn }
 const waiting = new Set();
 let frame = 0;
@@ -23,9 +24,11 @@ const sized = new ResizeObserver((entries) => {
   }
 });
 
+window.addEventListener("plotly", () => figures.forEach((_, element) => enqueue(element)));
+
 function enqueue(element) {
   const figure = figures.get(element);
-  if (!figure || !figure.stale || !figure.visible) return;
+  if (!figure || !figure.stale || !figure.visible || !window.Plotly) return;
   waiting.add(element);
   if (!frame) frame = requestAnimationFrame(drawWaiting);
 }
@@ -44,7 +47,7 @@ function drawWaiting() {
 
 function drawFigure(element, width) {
   const figure = figures.get(element);
-  if (!figure || !element.isConnected) return;
+  if (!figure || !element.isConnected || !window.Plotly) return;
   const { data, layout } = figure.draw();
   const full = { ...layout, ...themed(layout), autosize: !width, uirevision: figure.revision || "same" };
   if (width) full.width = width;
@@ -70,27 +73,29 @@ function themed(layout) {
 
 function baseLayout(x, y, more = {}) {
   return {
-    margin: { l: 52, r: 12, t: 10, b: 42 }, hovermode: "closest", showlegend: false,
-    xaxis: { title: { text: plain(x), standoff: 6 }, zeroline: false, automargin: true },
-    yaxis: { title: { text: plain(y), standoff: 6 }, zeroline: false, automargin: true },
+    margin: { l: 58, r: 12, t: 10, b: 42 }, hovermode: "closest", showlegend: false,
+    xaxis: { title: { text: plain(x), standoff: 6 }, zeroline: false },
+    yaxis: { title: { text: plain(y), standoff: 6 }, zeroline: false },
     ...more,
   };
 }
 
-// Panels on one scale: y from nought, or from the least, to the largest of all of them.
+// Panels on one scale: y from nought, or from the least, to the largest of all of them. An
+// interval of few networks may reach far beyond every one of them: it gets some room, not all.
 function onOneScale(specs) {
   let built = null;
   const range = (isLog) => {
     let least = isLog ? Infinity : 0, most = -Infinity;
     for (const { data } of built.values())
       for (const trace of data)
-        for (const y of trace.y) {
+        for (const y of trace.meta === "interval" ? [] : trace.y) {
           if (y > most && y < 1e300) most = y;
           if (y < least && y !== null && (y > 0 || !isLog)) least = y;
         }
     if (!(most > least)) return null;
-    if (isLog) return [Math.log10(least) - 0.05, Math.log10(most) + 0.05];
-    const room = (most - least) * 0.04;
+    const wide = options.band === "interval" && options.each !== "1";
+    if (isLog) return [Math.log10(least) - (wide ? 0.15 : 0.05), Math.log10(most) + (wide ? 0.15 : 0.05)];
+    const room = (most - least) * (wide ? 0.15 : 0.04);
     return [least < 0 ? least - room : 0, most + room];
   };
   const draw = (spec) => {
@@ -130,7 +135,7 @@ function showPanels(container, specs) {
     const plot = gone.querySelector(".plot");
     seen.unobserve(plot);
     sized.unobserve(plot);
-    if (figures.get(plot).drawn) Plotly.purge(plot);
+    if (figures.get(plot).drawn) Plotly.purge(plot); // frees what it holds
     figures.delete(plot);
     gone.remove();
   }

@@ -56,11 +56,13 @@ function scatterFigure(trials, predictor, response) {
   return { data: traces, layout };
 }
 
+const brief = (value) => String(Number(value.toPrecision(3)));
+
 function fitWords(trials, predictor, response) {
   const x = scalarOf(predictor).value, y = scalarOf(response).value;
   const told = (name, members) => {
     const fit = fitLine(members.map((t) => x[t]), members.map((t) => y[t]));
-    return fit ? `${name}: r = ${fit.r.toFixed(2)}, slope ${shown(fit.slope)} ± ${shown(fit.reachOfSlope)}, ${plural(fit.number, "network")}` : "";
+    return fit ? `${name}: r = ${fit.r.toFixed(2)}, slope ${brief(fit.slope)} ± ${brief(fit.reachOfSlope)}, ${plural(fit.number, "network")}` : "";
   };
   if (options.fit === "none") return "";
   const groups = options.fit === "groups" ? [...groupBy(options.color, trials)] : [["all shown", trials]];

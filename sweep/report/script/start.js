@@ -36,19 +36,20 @@ function start() {
     renderNetwork();
   });
   // The address holds what is chosen, so links within the page scroll by themselves.
-  document.querySelector("nav").addEventListener("click", (event) => {
-    const link = event.target.closest("a");
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
     if (!link) return;
     event.preventDefault();
     document.getElementById(link.hash.slice(1)).scrollIntoView();
   });
-  for (const link of document.querySelectorAll("nav a")) link.hidden = document.getElementById(link.hash.slice(1)).closest("section").hidden;
   // What is scrolled to stays clear of the bar.
   const bar = document.getElementById("bar");
-  new ResizeObserver(() => { document.documentElement.style.scrollPaddingTop = `${bar.offsetHeight + 8}px`; }).observe(bar);
+  new ResizeObserver(() => { document.documentElement.style.scrollPaddingTop = getComputedStyle(bar).position === "sticky" ? `${bar.offsetHeight + 8}px` : "8px"; }).observe(bar);
   syncControls();
   for (const render of SECTIONS) render();
   renderNetwork();
+  for (const link of document.querySelectorAll("nav a"))
+    link.hidden = document.getElementById(link.hash.slice(1)).closest("section").hidden;
   document.documentElement.dataset.started = "true";
 }
 
