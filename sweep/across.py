@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from pydantic import ValidationError
 
 from sweep.collector import collector_paused
 from sweep.config import RegressionConfig
@@ -84,8 +85,11 @@ class Question:
         given = {name: value for name, value in given.items() if value is not None}
         try:
             return RegressionConfig.model_validate(config.model_dump() | given)
-        except ValueError as error:
-            raise UserError(f"regression: {str(error).splitlines()[-2].strip()}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            message = f"regression.{where}: {first['msg']}, but got {first['input']!r}"
+            raise UserError(message) from error
 
 
 DEFAULTS = Question()

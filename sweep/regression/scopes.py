@@ -47,7 +47,8 @@ def in_order(table: pd.DataFrame, axes: Sequence[str]) -> pd.DataFrame:
     Trials of a configuration stand in the order of their seeds: a permutation then lays
     equal seeds upon each other.
     """
-    keys = [*(axis for axis in axes if axis != SEED), *(axis for axis in axes if axis == SEED)]
+    ordered = sorted(axes)  # however they are named first
+    keys = [*(axis for axis in ordered if axis != SEED), *(a for a in ordered if a == SEED)]
     marks = [_marks(table[key]) for key in keys]
     for name in ("name", "trial"):
         if name in table:
@@ -107,7 +108,7 @@ def check_varies(x: Floats, y: Floats, clusters: Clusters) -> None:
 def numbered(table: pd.DataFrame, keys: Sequence[str]) -> Ints:
     """(T,) a number for each row, equal where all keys are, in the order of their values."""
     number = np.zeros(len(table), np.int64)
-    for key in keys:
+    for key in sorted(keys):
         marks, own = np.unique(_marks(table[key]), return_inverse=True)
         number = np.unique(number * len(marks) + own, return_inverse=True)[1]
     return number

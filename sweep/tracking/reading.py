@@ -20,6 +20,7 @@ from sweep.errors import UserError
 from sweep.measurement import read_rows
 from sweep.nearest import did_you_mean
 from sweep.numbers import interval_columns, layer_columns
+from sweep.reader import axis_names
 from sweep.regression.variables import HISTORY, Variable
 from sweep.results import scalar_name, sorted_trials
 from sweep.tracking.names import BY_EPOCH, quantity_name
@@ -52,7 +53,7 @@ class TrackedTrials:
         trained = self.table[self.table["role"] == "trained"]
         return [
             key
-            for key in self.settings
+            for key in sorted(self.settings, key=_place)
             if trained[key].dropna().astype(str).nunique() + self._lacked(trained[key]) > 1
         ]
 
@@ -202,6 +203,17 @@ def _layers_of(client: Any, layers: Sequence[Variable], run_id: str) -> dict[str
         rows = read_rows(path)
     last = max((row.checkpoint for row in rows), default=0.0)
     return layer_columns([row for row in rows if row.checkpoint == last], layers)
+
+
+def _place(setting: str) -> tuple[int, str]:
+    """Settings in the order of the schema, as a sweep's own axes are; others behind them."""
+    known = _schema()
+    return known.get(setting, len(known)), setting
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, int]:
+    return {name: number for number, name in enumerate(axis_names())}
 
 
 @lru_cache(maxsize=10_000)

@@ -1,11 +1,15 @@
 """Which trials are compared with which."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from sweep.config import RegressionConfig
-from sweep.regression import regress
+from sweep.errors import UserError
+from sweep.regression import read_regression, regress
 
 AXES = ["model.name", "model.width", "training.label_noise", "training.seed"]
 CONFIG = RegressionConfig(predictors=["id"], resamples=200)
@@ -95,3 +99,112 @@ def test_a_trial_without_the_number_is_left_out_alone(table):
 
 def test_no_trial_no_regression():
     assert regress(pd.DataFrame(columns=["role"]), [], CONFIG).correlations == []
+
+
+def full(table, **settings):
+    """With two predictors, covariates and intervals."""
+    rng = np.random.default_rng(1)
+    more = table.assign(
+        num_parameters=1000 * table["model.width"] ** 2,
+        train_accuracy=table["test_accuracy"] + 0.02 * rng.standard_normal(len(table)),
+        noise=rng.standard_normal(len(table)),
+        **{"low:id": table["id"] - 0.2, "high:id": table["id"] + 0.2},
+    )
+    config = RegressionConfig(**{"predictors": ["id", "noise"], "resamples": 200} | settings)
+    return regress(more, AXES, config)
+
+
+def test_simpson_along_axes_is_said(table):
+    """Higher with width, lower with noise: no single sign is told without the other."""
+    found = full(table)
+    (turns,) = [said for said in read_regression(found) if said.startswith("both signs")]
+    assert "+ in along model.width" in turns
+    assert "along training.label_noise" in turns.partition("; - in ")[2]
+    (granulated,) = [row for row in found.granulated if row.predictor == "id"]
+    assert granulated.axes == {"model.width": 1.0, "training.label_noise": -1.0}
+    assert granulated.mean == pytest.approx(0)
+
+
+def test_every_part_is_there_for_each_predictor(table):
+    found = full(table)
+    assert found.covariates == ["log(num_parameters)", "train_accuracy"]
+    assert found.families == ["cnn", "mlp"]
+    assert [row.predictor for row in found.lines] == ["id", "noise"]
+    assert {row.scope for row in found.partials} == {"all trials", "families removed"}
+    assert {(row.predictor, row.scope) for row in found.corrected} == {
+        ("id", "all trials"), ("id", "families removed")
+    }  # fmt: skip
+    assert [row.found.held_out for row in found.predicted] == ["network"] * 2  # two families
+    assert {row.predictor for row in found.footing.rows} == {"id", "noise"}
+    assert set(found.tables()) == {
+        "correlations", "granulated", "partial", "models", "held_out", "influence",
+        "attenuation", "predictors",
+    }  # fmt: skip
+
+
+def test_keys_in_mlflow_are_few_and_do_not_depend_on_the_sweep(table):
+    keys = set(full(table).metrics())
+    assert len(keys) < 30
+    elsewhere = full(table.assign(**{"model.name": "other"}), predictors=["noise", "id"]).metrics()
+    assert not any("id" in key.split("_") or "cnn" in key for key in keys | set(elsewhere))
+    assert full(table).parameters()["predictors"] == "id, noise"
+
+
+def test_json_is_json(table):
+    found = full(table)
+    text = json.dumps(found.to_json(), allow_nan=False)
+    assert json.loads(text)["footing"]["rows"][0]["predictor"] == "id"
+
+
+def test_keys_of_trials_decide_nothing(table):
+    """Trial keys are hashes: as another data set has them, to the bit the same."""
+    rng = np.random.default_rng(2)
+    table = table.assign(name=table["trial"])
+    renamed = table.assign(trial=rng.permutation([f"{n:04d}" for n in range(len(table))]))
+    assert regress(renamed, AXES, CONFIG) == regress(table, AXES, CONFIG)
+    assert regress(renamed.sort_values("trial"), AXES, CONFIG) == regress(table, AXES, CONFIG)
+
+
+def test_what_else_is_asked_changes_no_draw(table):
+    both = full(table, predictors=["noise", "id"])
+    assert [row for row in both.correlations if row.predictor == "id"] == [
+        row for row in full(table).correlations if row.predictor == "id"
+    ]
+
+
+def test_no_form_of_the_response_or_the_predictor_is_held_fixed(table):
+    found = full(table, predictors=["id", "log(num_parameters)"], response="train_accuracy")
+    assert found.covariates == ["log(num_parameters)"]
+    given = {row.predictor: row.covariates for row in found.lines}
+    assert given == {"id": ("log(num_parameters)",), "log(num_parameters)": ()}
+    with pytest.raises(UserError, match="covariate 'train_error' is a form of the response"):
+        regress(
+            table.assign(train_error=0.1, train_accuracy=0.9), AXES,
+            RegressionConfig(response="train_accuracy", covariates=["train_error"]),
+        )  # fmt: skip
+
+
+def test_covariates_can_be_none(table):
+    found = full(table, covariates=[])
+    assert found.covariates == []
+    assert {row.scope for row in found.partials} == {"families removed"}
+
+
+def test_p_values_are_uniform_where_nothing_is_along_an_axis():
+    """Seeds within configurations, groups within an axis: of 100 null data sets a tenth."""
+    rng = np.random.default_rng(3)
+    small = {"pearson": 0, "kendall": 0}
+    for _ in range(100):
+        table = pd.DataFrame(
+            [
+                {"role": "trained", "trial": "", "model.width": w, "model.depth": d,
+                 "training.seed": s, "id": rng.normal(), "test_accuracy": rng.normal()}
+                for w in range(4) for d in range(3) for s in range(2)
+            ]
+        )  # fmt: skip
+        axes = ["model.width", "model.depth", "training.seed"]
+        config = RegressionConfig(predictors=["id"], resamples=100, seed=int(rng.integers(1e6)))
+        for method in small:
+            found = by_scope(regress(table, axes, config), method)
+            small[method] += found["along model.width"].p_value <= 0.1
+    assert all(binomtest(count, 100, 0.1).pvalue > 1e-3 for count in small.values()), small
