@@ -164,7 +164,7 @@ def _note(trial: Trial, link: Mapping[str, str], experiment: str, report: str) -
     """What its page says of the run, as Markdown: where to look, and where the weights are."""
     lines = [
         f"{trial.role.capitalize()} network. [Its profile]"
-        f"({run_link(experiment, OWN_RUN, PICTURE)}) · [The sweep's report]({report})"
+        f"({run_link(experiment, OWN_RUN, PICTURE)}) | [The sweep's report]({report})"
     ]
     if TAG + "checkpoint" in link:
         digest = link.get(TAG + "checkpoint_sha256", "")

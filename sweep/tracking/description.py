@@ -18,7 +18,7 @@ def describe(config: SweepConfig, experiment: str, run_id: str, views: Sequence[
     links = [f"[{view.name}]({view.link(experiment)})" for view in views]
     links.append(f"[The report]({report_link(experiment, run_id)})")
     # The first line is what MLflow's pages show of it before it is unfolded.
-    parts = [" · ".join(links)]
+    parts = [" | ".join(links)]
     quantity = _main_quantity(config)
     if config.description:
         parts.append(config.description)

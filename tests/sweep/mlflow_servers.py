@@ -174,7 +174,18 @@ def _run_postgres(programs, data):
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    call(programs / "initdb", "-D", data / "db", "-U", "mlflow", "-A", "trust", "--no-sync")
+    call(
+        programs / "initdb",
+        "-D",
+        data / "db",
+        "-U",
+        "mlflow",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    )
     options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
     options += ["-c", f"unix_socket_directories={data}"]
     with (data / "log").open("w") as log:
