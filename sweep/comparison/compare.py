@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,11 @@ def compare_groups(
         )
     conditions = [parse_condition(text) for text in where]
     groups = read_groups([parse_name(name) for name in names], storage, conditions)
-    return compare_read(groups, quantities=quantities, all_pairs=all_pairs)
+    found = compare_read(groups, quantities=quantities, all_pairs=all_pairs)
+    if not conditions:
+        return found
+    said = " and ".join(one.text for one in conditions)
+    return replace(found, notes=(f"of all sides only networks with {said}", *found.notes))
 
 
 def compare_read(

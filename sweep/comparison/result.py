@@ -113,8 +113,10 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Such as "cnn against mlp"."""
+        """Such as "cnn against mlp", or "cnn, mlp and resnet, each against each"."""
         first, *others = self.labels
+        if any(pair.first != first for pair in self.profiles[0].pairs):
+            return f"{_listed(self.labels)}, each against each"
         return f"{first} against {_listed(others)}"
 
     def to_json(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def difference_figure(profile: ProfileComparison, pair: Pair) -> Figure:
     layout = _layout(profile, f"{pair.first} − {pair.second}")  # noqa: RUF001 - a minus
     layout["yaxis"]["zeroline"] = True
     layout["yaxis"]["zerolinewidth"] = 2
-    layout["yaxis"]["range"] = difference_range([pair])
+    layout["yaxis"]["range"] = difference_range(profile.pairs)
     return {"data": traces, "layout": layout}
 
 

@@ -48,6 +48,7 @@ def test_says_what_is_compared_what_differs_and_by_what_it_is_judged(storage, ca
     lines = output.splitlines()
     assert lines[0] == "cnn against mlp"
     assert re.search(r"cnn +tiny/cnn +4 +2 +1 +100 images of digits \(train\)", output)
+    assert "note: of all sides only networks with label_noise=0" in lines
     assert any(line.startswith("id/twonn: cnn ") for line in lines)
     assert "noise: paired over 2 configurations of equal width, seeds averaged" in lines
     assert "for all 21 depths of a quantity at once" in output
@@ -62,7 +63,7 @@ def test_layers_are_named_where_all_networks_have_the_same(storage, capsys):
         "tiny/cnn,role=untrained", "--all-pairs", "--storage", storage,
     )  # fmt: skip
     assert code == 0
-    assert "cnn, label_noise=0 against cnn, label_noise=1 and cnn, untrained" in output
+    assert "cnn, label_noise=0, cnn, label_noise=1 and cnn, untrained, each against each" in output
     assert re.search(r"^layer .*label_noise=1 - cnn, untrained", output, flags=re.MULTILINE)
     assert re.search(r"^pool ", output, flags=re.MULTILINE)
     assert "3 pairs" in output
