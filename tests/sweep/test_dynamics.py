@@ -105,7 +105,7 @@ def test_mlflow_has_each_and_gives_the_last_back(results):
 
 def test_the_report_shows_the_course(results):
     paths = results.work.sweep_paths
-    assert paths.dynamics.read_bytes().startswith(b"\x89PNG")
+    assert paths.picture("dynamics").read_bytes().startswith(b"\x89PNG")
     assert "mlp, by epoch" in paths.report.read_text()
 
 
