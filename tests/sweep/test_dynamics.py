@@ -106,7 +106,7 @@ def test_mlflow_has_each_and_gives_the_last_back(results):
 def test_the_report_shows_the_course(results):
     paths = results.work.sweep_paths
     assert paths.picture("dynamics").read_bytes().startswith(b"\x89PNG")
-    assert "mlp, by epoch" in paths.report.read_text()
+    assert 'data-part="epochs"' in paths.report.read_text()
 
 
 def test_measuring_alone_leaves_out_epochs_that_were_never_sealed(tmp_path):
