@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from sweep.comparison.conditions import HISTORY, check_keys, holds, is_setting, setting_of
-from sweep.comparison.kept import kept_names, read_kept
+from sweep.comparison.conditions import HISTORY, check_keys, holds, is_setting
 from sweep.comparison.naming import Condition, Named
 from sweep.comparison.networks import Network, at_epoch
+from sweep.comparison.sources import Source, choose_trials, open_source
 from sweep.errors import UserError
-from sweep.models.names import model_label
-from sweep.nearest import did_you_mean, nearest
-from sweep.paths import Storage, open_storage
-from sweep.results import TrialResult, load_plan, load_results, rows_digest
+from sweep.nearest import nearest
+from sweep.paths import open_storage
+from sweep.results import TrialResult, rows_digest
 from sweep.space import Trial
-
-MIN_KEY = 4  # characters of a trial's key that may stand for it
-SHOWN = 12  # names that an error line lists
 
 
 @dataclass(frozen=True)
@@ -40,16 +35,6 @@ class Group:
         return f"{len(self.networks)} network{'' if len(self.networks) == 1 else 's'}"
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A sweep in a storage. trials: of its plan, or of all that is kept there."""
-
-    storage: Storage
-    name: str
-    trials: Sequence[Trial]
-    load: Callable[[Callable[[Trial], bool]], Sequence[TrialResult]]
-
-
 def read_groups(
     sides: Sequence[Named], storage: str | Path, where: Sequence[Condition] = ()
 ) -> list[Group]:
@@ -58,18 +43,18 @@ def read_groups(
     where: what must hold on every side. Raises UserError, in one line, for a side that names
     nothing, for one without networks, and for two that are the same.
     """
-    sources: dict[tuple[Path, str], _Source] = {}
+    sources: dict[tuple[Path, str], Source] = {}
     wanted: dict[tuple[Path, str], dict[str, Trial]] = {}
     asked: list[tuple[tuple[Path, str], Named, list[Trial]]] = []
     for side in sides:
         opened = open_storage(side.storage or storage, create=False)
         place = opened.folder, side.sweep
         if place not in sources:
-            sources[place] = _open(opened, side.sweep)
+            sources[place] = open_source(opened, side.sweep)
         source = sources[place]
         conditions = (*side.conditions, *where)
         check_keys(side.text, conditions)
-        trials = _chosen(side, conditions, source)
+        trials = choose_trials(side, conditions, source)
         wanted.setdefault(place, {}).update({trial.key: trial for trial in trials})
         asked.append((place, side, trials))
     read = {place: _load(sources[place], keys) for place, keys in wanted.items()}
@@ -78,6 +63,7 @@ def read_groups(
         measured = _measured(side, trials, read[place])
         networks = _holding(side, (*side.conditions, *where), measured)
         groups.append(Group(side, label, networks, len(trials) - len(measured)))
+    groups = _known_by_name(groups)
     for number, group in enumerate(groups):
         for other in groups[:number]:
             if _identities(group) == _identities(other) and _rows(group) == _rows(other):
@@ -86,6 +72,24 @@ def read_groups(
                     f"{group.size}: there is nothing to compare"
                 )
     return groups
+
+
+def _known_by_name(groups: Sequence[Group]) -> list[Group]:
+    """Networks that were named by a key or a folder get the names by which they are known."""
+    labels = [
+        group.networks[0].name
+        if len(group.networks) == 1 and str(group.named.what) in group.networks[0].trial.key
+        else group.label
+        for group in groups
+    ]
+    if len(set(labels)) < len(labels):
+        labels = [
+            f"{group.named.sweep}/{label}" if label != group.label else label
+            for group, label in zip(groups, labels, strict=True)
+        ]
+    if len(set(labels)) < len(labels):
+        return list(groups)
+    return [replace(group, label=label) for group, label in zip(groups, labels, strict=True)]
 
 
 def label_sides(sides: Sequence[Named]) -> list[str]:
@@ -120,7 +124,7 @@ def _check_number(side: Named, condition: Condition, networks: Sequence[Network]
         )
 
 
-def _load(source: _Source, keys: Collection[str]) -> dict[str, TrialResult]:
+def _load(source: Source, keys: Collection[str]) -> dict[str, TrialResult]:
     """Those of the trials that are measured, by their keys."""
     return {result.trial.key: result for result in source.load(lambda trial: trial.key in keys)}
 
@@ -132,71 +136,6 @@ def _identities(group: Group) -> set[tuple[str, float]]:
 def _rows(group: Group) -> set[str]:
     """What was measured: the same networks may have been measured on other images."""
     return {rows_digest(network.rows) for network in group.networks}
-
-
-def _open(storage: Storage, name: str) -> _Source:
-    known = storage.sweep_names()
-    kept = kept_names(storage)
-    if name in kept:
-        results = read_kept(storage, name)
-        trials = [result.trial for result in results]
-        return _Source(storage, name, trials, lambda want: [r for r in results if want(r.trial)])
-    if name not in known and name not in storage.suite_names():
-        raise UserError(
-            f"no sweep {name!r} in {storage.folder}"
-            + (f" (and no folder {name.partition(':')[0]!r})" if ":" in name else "")
-            + f"; {did_you_mean(name, [*known, *kept])}"
-            f"there is: {', '.join([*known, *kept]) or 'none yet'}"
-        )
-    plan = load_plan(storage, name)
-    return _Source(
-        storage, name, plan.trials, lambda want: load_results(storage, name, want).results
-    )
-
-
-def _chosen(side: Named, conditions: Sequence[Condition], source: _Source) -> list[Trial]:
-    """The trials that a side names, as far as their settings tell."""
-    named = list(source.trials)
-    is_one = False
-    if side.what is not None:
-        named, is_one = _by_name(side, source)
-    settings = [one for one in conditions if is_setting(one.key)]
-    if not is_one and not any(one.key == "role" for one in settings):
-        trained = [trial for trial in named if trial.role == "trained"]
-        # What was measured at initialization alone has no trained networks to prefer.
-        named = trained or [trial for trial in named if _is_all_untrained(source)]
-    chosen = [trial for trial in named if all(holds(one, trial) for one in settings)]
-    if not chosen:
-        raise UserError(f"{side.text}: {_why_none(named, settings)}")
-    return chosen
-
-
-def _by_name(side: Named, source: _Source) -> tuple[list[Trial], bool]:
-    """The trials of a family, an architecture, a name or a key; whether it is one network."""
-    what = str(side.what)
-    for trials in (
-        [trial for trial in source.trials if trial.config.model.name == what],
-        [trial for trial in source.trials if model_label(trial.config.model) == what],
-    ):
-        if trials:
-            return trials, False
-    for found in (
-        [trial for trial in source.trials if trial.name == what],
-        [trial for trial in source.trials if len(what) >= MIN_KEY and trial.key.startswith(what)],
-    ):
-        if len(found) == 1:
-            return found, True
-        if found:
-            names = ", ".join(f"{trial.name} ({trial.key})" for trial in found[:SHOWN])
-            raise UserError(f"{side.text} could be each of {names}: name it by its key")
-    families = sorted({trial.config.model.name for trial in source.trials})
-    labels = {model_label(trial.config.model) for trial in source.trials}
-    known = [*families, *labels, *(trial.name for trial in source.trials)]
-    raise UserError(
-        f"{side.text}: sweep {source.name!r} has no {what!r}; {did_you_mean(what, known)}"
-        f"families: {', '.join(families[:SHOWN])}; or name a network, such as "
-        f"{source.trials[-1].name}, or the beginning of its key"
-    )
 
 
 def _measured(
@@ -233,24 +172,3 @@ def _holding(
         said = " and ".join(one.text for one in numbers)
         raise UserError(f"{side.text}: of {len(networks)} networks none has {said}")
     return chosen
-
-
-def _in_order(value: Any) -> tuple[bool, float, str]:
-    """Numbers by size, then the rest."""
-    is_number = isinstance(value, int | float)
-    return not is_number, float(value) if is_number else 0.0, str(value)
-
-
-def _is_all_untrained(source: _Source) -> bool:
-    return all(trial.role == "untrained" for trial in source.trials)
-
-
-def _why_none(named: Sequence[Trial], settings: Sequence[Condition]) -> str:
-    if not named:
-        return "no trained network; ?role=untrained takes the others"
-    for one in settings:
-        if not any(holds(one, trial) for trial in named):
-            seen = {setting_of(one.key, trial) for trial in named}
-            shown = [str(value) for value in sorted(seen, key=_in_order)[:SHOWN]]
-            return f"no network has {one.text}; {one.key} is {', '.join(shown)}"
-    return f"no network has {' and '.join(one.text for one in settings)} at once"

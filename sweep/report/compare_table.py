@@ -59,7 +59,7 @@ def side_rows(found: Comparison) -> list[tuple[str, ...]]:
         rows.append(
             (
                 side["label"],
-                side["asked"],
+                _tail(side["asked"]),
                 str(side["networks"]),
                 str(side["configurations"]),
                 shown,
@@ -67,6 +67,11 @@ def side_rows(found: Comparison) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+def _tail(asked: str, longest: int = 44) -> str:
+    """Of a long path the end, which tells it from others."""
+    return asked if len(asked) <= longest else f"…{asked[1 - longest :]}"
 
 
 def cell(one: Difference) -> str:
@@ -78,9 +83,15 @@ def cell(one: Difference) -> str:
 
 def _print_sides(found: Comparison, console: Console) -> None:
     columns = ("", "named", "networks", "configurations", "epoch", "images")
-    table = plain_table(*columns, numeric={"networks", "configurations", "epoch"})
-    for label, asked, *rest in side_rows(found):
-        table.add_row(label, "" if asked == label else asked, *rest)
+    rows = side_rows(found)
+    width = sum(2 + max(map(len, cells)) for cells in zip(columns, *rows, strict=True))
+    named = width <= console.width  # else the names by which networks are known must do
+    table = plain_table(
+        *(column for column in columns if named or column != "named"),
+        numeric={"networks", "configurations", "epoch"},
+    )
+    for label, asked, *rest in rows:
+        table.add_row(label, *(["" if asked == label else asked] if named else []), *rest)
     console.print(table)
 
 

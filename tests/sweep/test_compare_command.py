@@ -133,8 +133,16 @@ def test_what_profile_kept_is_compared_and_its_images_are_told_apart(
     warnings = [line for line in output.splitlines() if line.startswith("warning: ")]
     assert any("other data: digits (digest " in line for line in warnings)
     assert any("other numbers of images: 100 against 60" in line for line in warnings)
-    again = compare(f"{kept}:profile", f"tiny/{trained.name}", storage=storage)
-    assert again.sides[0]["networks"] == 1
+    (folder,) = kept.glob("sweeps/profile/trials/*/checkpoint-*")
+    again = compare(str(folder), f"tiny/{trained.key}", storage=storage)
+    assert again.labels[1] == trained.name
+    assert (
+        again.profiles[0].sides[0].mean
+        == compare(f"{kept}:profile", f"tiny/{trained.key}", storage=storage)
+        .profiles[0]
+        .sides[0]
+        .mean
+    )
 
 
 def test_filters_may_be_of_what_came_out(storage):
