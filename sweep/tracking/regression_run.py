@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sweep.regression import Regression, read_regression
+from sweep.report.regression_figure import regression_pictures
 from sweep.sealing import content_key
 from sweep.tracking.content import RunContent, sealed_at
 from sweep.tracking.store import TAG
@@ -16,6 +17,7 @@ from sweep.work import Work
 def regression_content(work: Work, regression: Regression, pictures: Sequence[Path]) -> RunContent:
     """The regression of a sweep, with the pictures that were drawn of it."""
     files = {picture.name: picture.read_bytes() for picture in pictures}
+    files |= regression_pictures(regression)
     return describe_regression(regression, work.config.name, sealed_at(work), files)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
+from sweep.numbers import numbers_table
 from sweep.outcome import track_sweep
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
@@ -16,7 +17,7 @@ from sweep.regression import regress
 from sweep.results import load_results, rows_digest, scalars, settle_regression, trials_table
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
-from sweep.tracking import connect, hide_password, read_trials
+from sweep.tracking import connect, hide_password, read_sealed, read_trials
 from sweep.tracking.embedded import open_embedded
 from sweep.tracking.names import metric_name, quantity_name
 from tests.sweep.mlflow_contents import everything
@@ -62,7 +63,9 @@ def test_sweep_and_regression_are_runs_of_their_own(finished):
     roles = {tags["idsweep.role"]: artifacts for *_, tags, _, artifacts in runs}
     assert roles["sweep"] == ["report.html", "sweep.yaml"]
     pictures = {"overview.png", "profiles.png"}
-    assert set(roles["regression"]) == pictures | {"regression.csv", "regression.json"}
+    pictures |= {"regression.png", "regression.svg"}
+    tables = {f"{stem}.csv" for stem in finished.regression.tables()}
+    assert set(roles["regression"]) == pictures | tables | {"regression.json", "regression.txt"}
 
 
 def test_tracking_twice_changes_nothing(own_copy):
@@ -149,8 +152,8 @@ def test_a_run_broken_off_is_completed_and_a_deleted_one_comes_back_once(own_cop
 def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
     results = finished.results
     digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
-    from_mlflow = read_trials(finished.tracking_uri, "tiny", digests)
-    from_rows = trials_table(results.results)
+    from_mlflow = read_sealed(finished.tracking_uri, "tiny", digests).table
+    from_rows = numbers_table(results.results)
     assert set(from_mlflow) == set(from_rows)
     axes = varied_keys(results.trials)
     config = settle_regression(results.work.config)
