@@ -88,7 +88,7 @@ def run(name, folder, tmp_path, *overrides):
 
 
 def figures_of(page):
-    return json.loads(re.search(r"const figures = (.*);\n", page).group(1))
+    return json.loads(re.search(r'id="published-figures">(.*?)</script>', page).group(1))
 
 
 def test_hunchback_runs_whole(folder, tmp_path, categories):
@@ -120,7 +120,7 @@ def test_hunchback_runs_whole(folder, tmp_path, categories):
     assert len(comparison.pairs) == 7 + 8  # every point that the figure has of these
     assert comparison.differing == (("images of each estimate", "450", "11"),)
     page = found.report.read_text()
-    assert "<h2>Beside published values</h2>" in page
+    assert ">Beside published values</h2>" in page
     assert "Not comparable" in page
     dashed = [
         trace["y"]
@@ -130,7 +130,7 @@ def test_hunchback_runs_whole(folder, tmp_path, categories):
     ]
     table = read_published("ansuini2019_hunchbacks")
     assert dashed == [[v.value for v in table.values if v.network == name] for name in CHEAPEST]
-    assert found.results.work.sweep_paths.published.stat().st_size > 5000
+    assert found.results.work.sweep_paths.picture("published").stat().st_size > 5000
 
 
 def test_last_hidden_runs_whole(folder, tmp_path):

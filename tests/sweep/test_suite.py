@@ -81,7 +81,7 @@ def test_the_joint_page_stands_alone_and_links_both_reports(suite):
     assert page.count("data:image/png;base64,") == 1
     assert not re.search(r'(src|href)="https?:', page)
     own = result.results[0].report.read_text()
-    assert "<h2>Claims</h2>" in own
+    assert '<h2 id="claims">Claims</h2>' in own
     assert 'verdict-reversed">reversed' in own
 
 
