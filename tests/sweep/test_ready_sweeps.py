@@ -30,7 +30,7 @@ def test_controls_compare_images_labels_and_gradient(tmp_path):
         "gradient 10",
         "untrained",
     ]
-    assert found.results.work.sweep_paths.profiles.is_file()
+    assert found.results.work.sweep_paths.picture("profiles").is_file()
 
 
 def test_dynamics_measures_within_the_first_epoch(tmp_path):
