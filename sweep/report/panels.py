@@ -62,7 +62,11 @@ def finish(figure: Figure, caption: str, handles: Sequence[Any] = ()) -> Figure:
         figure.legend(handles=handles, loc="outside upper center", ncols=columns)
         extra += LEGEND_LINE * -(-len(handles) // columns) + 0.05
     letters = int(width * 72 / (CAPTION_POINTS * CAPTION_LETTER))
-    lines = [line for part in caption.splitlines() for line in wrap(part, letters)]
+    lines = [
+        line
+        for part in caption.splitlines()
+        for line in wrap(part, letters, break_on_hyphens=False)
+    ]
     below = (len(lines) * 1.25 + 1.0) * CAPTION_POINTS / 72
     total = figure.get_figheight() + extra + below
     figure.set_figheight(total)

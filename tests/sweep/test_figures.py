@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from sweep.claims import judge_claims
 from sweep.drawing import draw_figures
@@ -14,6 +15,7 @@ from sweep.measuring.scales import scale_quantity
 from sweep.outcome import regress_results
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.stills import STILLS, Material, render_still
+from sweep.report.stills.labels import label_points
 from sweep.report.stills.line_fit import fit_line
 
 DRAWN = {"overview", "families", "profiles", "accuracy", "axes", "linear", "regression"}
@@ -163,3 +165,19 @@ def test_the_band_of_a_mean_counts_configurations_not_seeds(finished):
     assert (once.below < once.mean).all()
     few = mean_profile([network(w, 0, factors[w]) for w in (4, 8)], "id/twonn")
     assert few.below is None
+
+
+def test_names_beside_points_cover_neither_points_nor_each_other():
+    figure = Figure(figsize=(4.6, 2.9), layout="constrained")
+    panel = figure.subplots()
+    rng = np.random.default_rng(3)
+    bars = [(x - 0.1, x + 0.1, y) for x, y in rng.uniform(0, 10, (14, 2))]
+    panel.set(xlim=(-1, 11), ylim=(-1, 11))
+    label_points(panel, [f"network{number}" for number in range(14)], bars)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent().padded(-1) for text in panel.texts]
+    points = panel.transData.transform([((low + high) / 2, y) for low, high, y in bars])
+    assert len(boxes) == 14
+    for number, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:number])
+        assert not any(box.contains(*point) for point in points)

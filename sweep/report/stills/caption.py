@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from sweep.measuring.classes import CLASSES
 from sweep.report.profiles import configuration
 from sweep.results import SweepResults, TrialResult
 
 NAMES = {
     "id": "ID",
+    "subsample_id": "ID",
+    "jackknife_id": "ID",
     "pc_id": "PC-ID",
     "participation_ratio": "participation ratio",
     "test_accuracy": "test accuracy",
@@ -27,14 +30,15 @@ SUMMARY_NAMES = {
 def readable(name: str) -> str:
     """A quantity or a scalar as an axis is labelled.
 
-    >>> readable("id/twonn"), readable("id_last_hidden/twonn"), readable("pc_id")
-    ('ID (twonn)', 'ID (twonn), last hidden layer', 'PC-ID')
+    >>> readable("id/twonn"), readable("id_last_hidden/twonn"), readable("pc_id@cat")
+    ('ID (twonn)', 'ID (twonn), last hidden layer', 'PC-ID, cat')
     """
-    head, _, tail = name.partition("/")
-    said = ""
+    measured, _, probe = name.partition("@")
+    head, _, tail = measured.partition("/")
+    said = f", {probe}" if probe and probe != CLASSES else ""
     for suffix, words in SUMMARY_NAMES.items():
         if head.endswith(suffix):
-            head, said = head.removesuffix(suffix), f", {words}"
+            head, said = head.removesuffix(suffix), f", {words}{said}"
             break
     label = NAMES.get(head, head.replace("_", " "))
     return label + (f" ({tail})" if tail else "") + said

@@ -12,6 +12,7 @@ from sweep.published.compare import Comparison, Pair
 from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import COLORS
 from sweep.report.stills.caption import describe, readable
+from sweep.report.stills.labels import label_points
 from sweep.report.stills.material import Material
 
 OURS: dict[str, Any] = {"color": COLORS[0], "marker": "o", "linestyle": "-"}
@@ -68,11 +69,12 @@ def _scatter(comparison: Comparison, response: str, width: float) -> Figure:
     places = [one.value for one in published], [one.response or 0.0 for one in published]
     bars: Any = [one.bar or 0.0 for one in published]
     panel.errorbar(*places, xerr=bars, **{**PUBLISHED, **points}, **BARS)
-    for one in published:
-        panel.annotate(
-            one.network, (one.value, one.response or 0.0),
-            xytext=(4, 3), textcoords="offset points", fontsize=6,
-        )  # fmt: skip
+    reach = [(value - bar, value + bar, y) for value, y, bar in zip(*places, bars, strict=True)]
+    own = [
+        (value - low, value + high, answer or 0.0)
+        for value, answer, low, high in zip(values, answers, *_ends(ours), strict=True)
+    ]
+    label_points(panel, [one.network for one in published], reach, own)
     panel.set(xlabel=f"{readable(comparison.quantity)}, last hidden", ylabel=readable(response))
     return figure
 
