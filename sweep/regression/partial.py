@@ -57,11 +57,12 @@ def partial_correlation(
     freedom = clusters.freedom - basis.shape[1]
     low, high = fisher_interval(value, np.concatenate(resampled), freedom)
     extreme = 0
+    both = np.column_stack([residual_x, basis])
     for order in draws.orders():
-        swapped = residual_y[order]
-        left = (swapped**2).sum(axis=1) - ((swapped @ basis) ** 2).sum(axis=1)
+        sums = residual_y[order] @ both
+        left = residual_y @ residual_y - (sums[:, 1:] ** 2).sum(axis=1)
         scale = np.sqrt(np.maximum(left, 1e-30) * (residual_x @ residual_x))
-        extreme += int((np.abs(swapped @ residual_x / scale) >= abs(value) - 1e-9).sum())
+        extreme += int((np.abs(sums[:, 0] / scale) >= abs(value) - 1e-9).sum())
     return Coefficient(value, low, high, (1 + extreme) / (1 + draws.resamples))
 
 
