@@ -214,7 +214,7 @@ def _add_partials(found: Regression, part: Chosen) -> None:
 
 
 def _line(part: Chosen) -> Line:
-    model = fit_model(part.x, part.y, part.covariates, part.clusters.configuration, part.family)
+    model = fit_model(part.x, part.y, part.covariates, part.clusters.configuration, part.intercepts)
     return Line(part.predictor, part.covariate_names, model)
 
 

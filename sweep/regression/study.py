@@ -23,6 +23,7 @@ from sweep.regression.predictors import (
     usual_quantities,
 )
 from sweep.regression.scopes import (
+    EXPERIMENT,
     TooFewError,
     check_varies,
     clusters_of,
@@ -46,7 +47,8 @@ class Chosen:
     """The trials that have one predictor, the response and the covariates.
 
     rows: of the study's table. x, y: (T,). covariates: (T, K), named. family: (T,) or None
-    where there are not two. names: (C,) of configurations.
+    where there are not two. names: (C,) of configurations. intercepts: (T,) what has an
+    intercept of its own in the linear model: the family, of several experiments each its own.
     """
 
     predictor: str
@@ -59,6 +61,7 @@ class Chosen:
     family: list[str] | None
     family_draws: Draws | None
     names: list[str]
+    intercepts: list[str] | None
 
     @property
     def clusters(self) -> Clusters:
@@ -149,7 +152,15 @@ class Study:
             family,
             family_draws,
             labels,
+            self._intercepts(rows, family),
         )
+
+    def _intercepts(self, rows: Ints, family: list[str] | None) -> list[str] | None:
+        if EXPERIMENT not in self.table or self.table[EXPERIMENT].iloc[rows].nunique() < 2:
+            return family
+        experiment = self.table[EXPERIMENT].iloc[rows].astype(str).tolist()
+        pairs = zip(experiment, family or [""] * len(rows), strict=True)
+        return [f"{name} {own}" for name, own in pairs]
 
     def _drawn(self, rows: Ints) -> tuple[Draws, list[str] | None, Draws | None, list[str]]:
         """What all predictors of the same rows share: draws, families, names."""

@@ -208,3 +208,13 @@ def test_p_values_are_uniform_where_nothing_is_along_an_axis():
             found = by_scope(regress(table, axes, config), method)
             small[method] += found["along model.width"].p_value <= 0.1
     assert all(binomtest(count, 100, 0.1).pvalue > 1e-3 for count in small.values()), small
+
+
+def test_families_of_several_experiments_have_intercepts_of_their_own(table):
+    """The same two families in three experiments: six intercepts."""
+    more = [table.assign(experiment=name, id=table["id"] + shift, trial=table["trial"] + name)
+            for name, shift in (("a", 0), ("b", 4), ("c", 9))]  # fmt: skip
+    found = regress(pd.concat(more, ignore_index=True), ["experiment", *AXES], CONFIG)
+    assert found.lines[0].model.num_families == 6
+    assert {"experiment a", "experiment b", "experiment c"} <= set(by_scope(found))
+    assert by_scope(found)["along model.width"].value > 0.9
