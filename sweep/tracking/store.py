@@ -32,6 +32,7 @@ REFUSALS = {
 @contextmanager
 def answering(uri: str) -> Iterator[None]:
     """Whatever MLflow, its database or the network raise inside is a UserError in one line."""
+    prepare_mlflow()
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
