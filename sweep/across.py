@@ -5,7 +5,7 @@ What `idsweep regress` and `sweep.api.regress` do; sweeps that run call `sweep.o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from sweep.collector import collector_paused
 from sweep.config import RegressionConfig
 from sweep.errors import UserError
 from sweep.given import parsed_value
@@ -32,8 +31,10 @@ from sweep.regression import (
 from sweep.regression.given import PUBLISHED, read_published_table, read_table
 from sweep.results import (
     SweepResults,
-    load_results,
-    rows_digest,
+    TrialResult,
+    load_plan,
+    load_sealed,
+    sealed_digests,
     settle_regression,
 )
 from sweep.space import varied_keys
@@ -186,9 +187,8 @@ def _read(name: str, question: Question, storage: Storage | None) -> Trials:
         return Trials(name, table, [], name, config)
     if storage is not None and name in storage.sweep_names():
         known = choose_uri(storage, name, question.tracking_uri)
-        with collector_paused():
-            results = load_results(storage, name)
-        return read_sweep(results, known, question)
+        plan = load_plan(storage, name)
+        return read_sweep(plan, lambda: load_sealed(plan).results, known, question)
     uri = question.tracking_uri
     if uri is None:
         if storage is None or not storage.tracking_file.exists():
@@ -203,34 +203,37 @@ def _read(name: str, question: Question, storage: Storage | None) -> Trials:
     return Trials(name, found.table, found.axes, source, data=found.data, uri=uri)
 
 
-def read_sweep(results: SweepResults, uri: str | None, question: Question = DEFAULTS) -> Trials:
+def read_sweep(
+    plan: SweepResults,
+    read: Callable[[], list[TrialResult]],
+    uri: str | None,
+    question: Question = DEFAULTS,
+) -> Trials:
     """A sweep that was run here: from MLflow if it holds every trial as it is sealed.
 
-    Else, or where uri is None, from the sealed rows. Raises UserError for a number that the
-    sweep doesn't measure, and for a filter where MLflow can't answer it.
+    Else, or where uri is None, from the sealed rows. read: gives what is sealed; called only
+    if it is needed, for thousands of networks take a while. Raises UserError for a number
+    that the sweep doesn't measure, and for a filter where MLflow can't answer it.
     """
-    work = results.work
+    work = plan.work
     name = work.config.name
     config = question.settle(work.config.regression)
     asked = [config.response, *(config.predictors or []), *(config.covariates or [])]
     layers = layers_asked(asked)
     settled = settle_regression(work.config.model_copy(update={"regression": config}))
     make = partial(
-        Trials, name, axes=varied_keys(results.trials), config=settled, data=(work.data.digest,)
+        Trials, name, axes=varied_keys(plan.trials), config=settled, data=(work.data.digest,)
     )
     if uri is None:
-        return make(table=numbers_table(results.results, layers), source=SEALED)
-    with collector_paused():
-        digests = {result.trial.key: rows_digest(result.all_rows) for result in results.results}
+        return make(table=numbers_table(read(), layers), source=SEALED)
     try:
-        table = read_sealed(uri, name, digests, question.filter_string).table
+        table = read_sealed(uri, name, sealed_digests(plan), question.filter_string).table
     except UserError as error:
         if question.filter_string:
             raise
-        table = numbers_table(results.results, layers)
-        return make(table=table, source=f"{SEALED} ({error})")
+        return make(table=numbers_table(read(), layers), source=f"{SEALED} ({error})")
     if layers and len(table):
-        found = {r.trial.key: layer_columns(r.rows, layers) for r in results.results}
+        found = {result.trial.key: layer_columns(result.rows, layers) for result in read()}
         columns = pd.DataFrame([found[key] for key in table["trial"]], index=table.index)
         table = pd.concat([table, columns], axis=1)
     return make(table=table, source=f"MLflow at {hide_password(uri)}", uri=uri)

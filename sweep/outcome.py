@@ -49,14 +49,6 @@ def track_sweep(storage: Storage, name: str, tracking_uri: str | None, progress:
     return tracker.uri
 
 
-def regress_sweep(
-    storage: Storage, name: str, tracking_uri: str | None
-) -> tuple[Regression | None, str]:
-    """Regress over the sweep's trials as MLflow has them; also says where they came from."""
-    results = load_results(storage, name)
-    return regress_results(results, choose_uri(storage, name, tracking_uri))
-
-
 def report_sweep(storage: Storage, name: str, tracking_uri: str | None) -> Path:
     """Write the report of what is sealed; returns the page's path."""
     results = load_results(storage, name)
@@ -113,7 +105,7 @@ def regress_results(results: SweepResults, uri: str | None) -> tuple[Regression 
 
     Also says which; None if no trained network is measured.
     """
-    trials = read_sweep(results, uri)
+    trials = read_sweep(results, lambda: results.results, uri)
     if not any(result.trial.role == "trained" for result in results.results):
         return None, trials.source
     return regress(trials.table, trials.axes, trials.config), trials.source

@@ -16,12 +16,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from sweep.collector import collector_paused
 from sweep.config import RegressionConfig, SweepConfig, TrialConfig
 from sweep.data.partitions import ImageData, prepared_data
 from sweep.errors import UserError
 from sweep.measurement import Measurement, last_hidden, to_table
 from sweep.measuring import make_analyses
-from sweep.measuring.sealed import is_measured, read_measurements
+from sweep.measuring.sealed import is_measured, read_measurements, sealed_digest
 from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.sealing import check_output, content_key, write_file, write_output
@@ -97,12 +98,17 @@ def load_results(
 
     chosen: which of its trials to read; None reads all. `trials` are those of the plan.
     """
-    plan = load_plan(storage, name)
-    results = [
-        load_trial(plan.work, trial)
-        for trial in plan.trials
-        if (chosen is None or chosen(trial)) and is_complete(plan.work, trial)
-    ]
+    return load_sealed(load_plan(storage, name), chosen)
+
+
+def load_sealed(plan: SweepResults, chosen: Callable[[Trial], bool] | None = None) -> SweepResults:
+    """A plan with what is sealed of it, or of its chosen trials."""
+    with collector_paused():
+        results = [
+            load_trial(plan.work, trial)
+            for trial in plan.trials
+            if (chosen is None or chosen(trial)) and is_complete(plan.work, trial)
+        ]
     return replace(plan, results=results)
 
 
@@ -156,6 +162,16 @@ def is_complete(work: Work, trial: Trial) -> bool:
     """Whether the trial is trained and measured."""
     paths = work.paths(trial)
     return is_trained(trial, paths) and is_measured(work.config, trial, paths)
+
+
+def sealed_digests(plan: SweepResults) -> dict[str, str]:
+    """A digest of the sealed rows of each complete trial of a plan, by key; reads no row."""
+    work = plan.work
+    return {
+        trial.key: sealed_digest(work.config, trial, work.paths(trial))
+        for trial in plan.trials
+        if is_complete(work, trial)
+    }
 
 
 def plan_trials(config: SweepConfig, storage: Storage) -> tuple[list[Trial], ImageData | None]:

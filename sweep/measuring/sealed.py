@@ -11,7 +11,7 @@ from sweep.measurement import Measurement, read_rows, write_rows
 from sweep.measuring import make_analyses
 from sweep.measuring.analysis import Analysis
 from sweep.paths import TrialPaths
-from sweep.sealing import content_key, is_sealed, read_manifest, seal
+from sweep.sealing import content_key, file_digest, is_sealed, read_manifest, seal
 from sweep.space import Trial
 
 ROWS = "rows.parquet"
@@ -47,6 +47,17 @@ def read_measurements(config: SweepConfig, trial: Trial, paths: TrialPaths) -> l
         read_manifest(folder)
         rows += read_rows(folder / ROWS)
     return rows
+
+
+def sealed_digest(config: SweepConfig, trial: Trial, paths: TrialPaths) -> str:
+    """A digest of the sealed rows of all checkpoints of the trial, without reading any."""
+    return content_key(
+        [
+            file_digest(measured_folder(config, checkpoint, paths, analysis) / ROWS)
+            for checkpoint in trial.checkpoints
+            for analysis in make_analyses(config.analyses)
+        ]
+    )
 
 
 def measured_folder(

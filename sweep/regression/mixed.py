@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sweep.regression.clusters import Floats, Ints, mean_by
+from sweep.regression.scopes import TooFewError
 
 BOUNDARY = 1e-4  # share of the variance below which statsmodels finds none
 MIN_FAMILIES = 5  # fewer can't tell the variance between families
@@ -52,10 +53,18 @@ def fit_model(
     With five families or more: statsmodels' MixedLM, a random intercept by family, fitted by
     REML to configurations (their seeds averaged), intervals by the normal law. With fewer:
     OLS with an intercept of each family and errors clustered by configuration, intervals by
-    Student's t.
+    Student's t. Raises TooFewError unless there are more configurations than coefficients.
     """
     labels = np.array(family if family is not None else ["all"] * len(x))
     names, number = np.unique(labels, return_inverse=True)
+    num_networks = len(np.unique(configuration))
+    num_intercepts = 1 if len(names) >= MIN_FAMILIES else len(names)
+    num_coefficients = num_intercepts + 1 + covariates.shape[1]
+    if num_networks <= num_coefficients:
+        raise TooFewError(
+            f"{num_networks} configurations for the {num_coefficients} coefficients of a linear "
+            "model"
+        )
     if len(names) < MIN_FAMILIES:
         kind = "family" if len(names) == 1 else "families"
         why = f"{len(names)} {kind}, fewer than {MIN_FAMILIES}"

@@ -97,7 +97,10 @@ def regress(
         except TooFewError:
             continue  # told above, by scope
         _add_partials(found, part)
-        found.lines.append(_line(part))
+        try:
+            found.lines.append(_line(part))
+        except TooFewError as error:
+            found.skipped.append(f"{predictor}: {error}")
         found.predicted.extend(_predicted(part))
         found.influences.extend(_carriers(part))
         found.corrected.extend(_corrected(study, part))

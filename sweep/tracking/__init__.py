@@ -3,7 +3,7 @@
 from sweep.tracking.background import TrackingThread
 from sweep.tracking.catchup import track_trials
 from sweep.tracking.embedded import serve_ui
-from sweep.tracking.reading import read_experiment, read_sealed, read_trials
+from sweep.tracking.reading import read_experiment, read_sealed
 from sweep.tracking.remembered import (
     choose_uri,
     keep_uri,
@@ -30,7 +30,6 @@ __all__ = [
     "keep_uri",
     "read_experiment",
     "read_sealed",
-    "read_trials",
     "remember",
     "remembered_uri",
     "search_runs",

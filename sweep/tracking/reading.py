@@ -21,7 +21,7 @@ from sweep.measurement import read_rows
 from sweep.nearest import did_you_mean
 from sweep.numbers import interval_columns, layer_columns
 from sweep.reader import axis_names
-from sweep.regression.variables import HISTORY, Variable
+from sweep.regression.variables import Variable
 from sweep.results import scalar_name, sorted_trials
 from sweep.tracking.names import BY_EPOCH, quantity_name
 from sweep.tracking.store import TAG, answering, connect, hide_password
@@ -61,23 +61,17 @@ class TrackedTrials:
         return int(not str(column.name).startswith("model.") and bool(column.isna().any()))
 
 
-def read_trials(uri: str, experiment: str, digests: Mapping[str, str]) -> pd.DataFrame:
-    """The table of trials read back from MLflow: the same columns as `trials_table`.
-
-    digests: of the rows of each trial that belongs to the sweep now, by its key. Raises
-    UserError if MLflow doesn't answer, or misses one of them as it is sealed.
-    """
-    table = read_sealed(uri, experiment, digests).table
-    return table[[name for name in table if not str(name).startswith(("low:", "high:", HISTORY))]]
-
-
 def read_sealed(
     uri: str,
     experiment: str,
     digests: Mapping[str, str],
     filter_string: str = "",
 ) -> TrackedTrials:
-    """Those trials of a sweep that a filter leaves; UserError unless MLflow holds all as sealed."""
+    """Those trials of a sweep that a filter leaves.
+
+    digests: of the rows of each trial that belongs to the sweep now, by its key. Raises
+    UserError if MLflow doesn't answer, or misses one of them as it is sealed.
+    """
     client = connect(uri)
     with answering(uri):
         found = client.get_experiment_by_name(experiment)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from sweep.measuring.sealed import sealed_digest
 from sweep.paths import Storage
 from sweep.regression import Regression
-from sweep.results import TrialResult, rows_digest
+from sweep.results import TrialResult
 from sweep.tracking.content import (
     NOTE,
     RunContent,
@@ -90,7 +91,7 @@ class MlflowTracker:
 
     def trial(self, work: Work, result: TrialResult) -> None:
         with answering(self.uri):
-            digest = rows_digest(result.all_rows)
+            digest = sealed_digest(work.config, result.trial, work.paths(result.trial))
             if not self._runs.has(trial_identity(result.trial), digest):
                 self._runs.write(self._content(work, result, digest))
 

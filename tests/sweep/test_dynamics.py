@@ -6,13 +6,14 @@ import torch
 from sweep.execution import LocalProcess
 from sweep.measurement import read_rows
 from sweep.models.catalog import build_network
+from sweep.numbers import numbers_table
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
-from sweep.results import export_rows, rows_digest, scalars, trials_table
+from sweep.results import export_rows, rows_digest, scalars, sealed_digests
 from sweep.sealing import file_digest
 from sweep.sweepfile import parse_sweep
-from sweep.tracking import connect, read_trials, search_runs
+from sweep.tracking import connect, read_sealed, search_runs
 from sweep.training.checkpoints import WEIGHTS, load_checkpoint, read_history
 
 TEXT = """
@@ -97,10 +98,8 @@ def test_mlflow_has_each_and_gives_the_last_back(results):
     steps = client.get_metric_history(run.info.run_id, "by_epoch/epoch")
     assert {metric.step: metric.value for metric in steps} == {0: 0, 1: 0.5, 2: 1, 3: 2}
     (result,) = results.results
-    table = read_trials(
-        storage.tracking_uri, "dynamics", {result.trial.key: rows_digest(result.all_rows)}
-    )
-    assert set(table.columns) == set(trials_table([result]).columns)
+    table = read_sealed(storage.tracking_uri, "dynamics", sealed_digests(results)).table
+    assert set(table.columns) == set(numbers_table([result]).columns)
 
 
 def test_the_report_shows_the_course(results):

@@ -14,10 +14,10 @@ from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.regression import regress
-from sweep.results import load_results, rows_digest, scalars, settle_regression, trials_table
+from sweep.results import load_results, scalars, sealed_digests, settle_regression
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
-from sweep.tracking import connect, hide_password, read_sealed, read_trials
+from sweep.tracking import connect, hide_password, read_sealed
 from sweep.tracking.embedded import open_embedded
 from sweep.tracking.names import metric_name, quantity_name
 from tests.sweep.mlflow_contents import everything
@@ -94,11 +94,11 @@ def test_tracking_goes_on_when_settings_change(tiny_file, tmp_path):
 
 
 def test_stale_rows_in_mlflow_are_not_taken(finished):
-    digests = {r.trial.key: rows_digest(r.rows) for r in finished.results.results}
-    read_trials(finished.tracking_uri, "tiny", digests)
+    digests = sealed_digests(finished.results)
+    read_sealed(finished.tracking_uri, "tiny", digests)
     digests[next(iter(digests))] = "of other rows"
     with pytest.raises(UserError, match="misses 1 of 24 trials"):
-        read_trials(finished.tracking_uri, "tiny", digests)
+        read_sealed(finished.tracking_uri, "tiny", digests)
 
 
 def test_a_store_that_was_killed_while_it_was_made_is_made_again(storage):
@@ -151,7 +151,7 @@ def test_a_run_broken_off_is_completed_and_a_deleted_one_comes_back_once(own_cop
 
 def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
     results = finished.results
-    digests = {result.trial.key: rows_digest(result.rows) for result in results.results}
+    digests = sealed_digests(results)
     from_mlflow = read_sealed(finished.tracking_uri, "tiny", digests).table
     from_rows = numbers_table(results.results)
     assert set(from_mlflow) == set(from_rows)
@@ -163,7 +163,7 @@ def test_regression_from_mlflow_is_that_of_the_sealed_rows(finished):
 
 def test_missing_trials_are_told(finished):
     with pytest.raises(UserError, match=r"misses 1 of 1 trials: run `idsweep track tiny`"):
-        read_trials(finished.tracking_uri, "tiny", {"unknown": "digest"})
+        read_sealed(finished.tracking_uri, "tiny", {"unknown": "digest"})
 
 
 @pytest.mark.parametrize("name", ["cat", "a/b", "a:2f:b", "..", "été", "a@b, (c)", "classes'"])
@@ -191,9 +191,9 @@ def test_profiles_of_classes_are_tracked_and_read_back(tiny_file, storage):
     for name, metric in (("3", "class/3"), ("7", "class/7"), ("classes", "classes")):
         profile = [r.value for r in found.rows if r.quantity == f"id/twonn@{name}"]
         assert [v for *_, v in runs[found.trial.name][f"id/twonn/{metric}"]] == profile
-    digests = {r.trial.key: rows_digest(r.rows) for r in result.results.results}
-    from_mlflow = read_trials(result.tracking_uri, "tiny", digests)
-    from_rows = trials_table(result.results.results)
+    digests = sealed_digests(result.results)
+    from_mlflow = read_sealed(result.tracking_uri, "tiny", digests).table
+    from_rows = numbers_table(result.results.results)
     assert set(from_mlflow) == set(from_rows)
 
 

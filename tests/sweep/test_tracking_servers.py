@@ -8,17 +8,18 @@ from contextlib import contextmanager
 
 import pytest
 
+from sweep.across import Question, regress_across
 from sweep.errors import UserError
-from sweep.outcome import regress_sweep, track_sweep
+from sweep.outcome import track_sweep
 from sweep.paths import open_storage
 from sweep.progress import PlainProgress, SilentProgress
-from sweep.results import load_results, rows_digest, scalars
+from sweep.results import load_results, scalars, sealed_digests
 from sweep.tracking import (
     MlflowTracker,
     TrackingThread,
     background,
     connect,
-    read_trials,
+    read_sealed,
     search_runs,
     track_trials,
 )
@@ -74,10 +75,11 @@ def assert_whole(sealed, uri, extra=1):
     assert len(held) == len(sealed.results) + extra
     trials = {row[5]["idsweep.trial"]: row for row in held.values() if "idsweep.trial" in row[5]}
     assert set(trials) == {result.trial.key for result in sealed.results}
+    digests = sealed_digests(sealed)
     for result in sealed.results:
         _, status, _, _, _, tags, metrics, files = trials[result.trial.key]
         assert status == "FINISHED"
-        assert tags["idsweep.rows"] == rows_digest(result.all_rows)
+        assert tags["idsweep.rows"] == digests[result.trial.key]
         profile = [(r.layer_index, r.value) for r in result.rows if r.quantity == "id/twonn"]
         assert [(step, value) for step, _, value in metrics["id/twonn"]] == profile
         for scalar, found in scalars(result.rows).items():
@@ -98,9 +100,10 @@ def test_a_server_holds_what_sqlite_holds(sealed, server):
     assert sorted_rows(there) == sorted_rows(here)
     track_sweep(storage, name, None, SilentProgress())  # the server is remembered
     assert everything(server.uri, name, PROFILES) == there
-    regression, source = regress_sweep(storage, name, None)
-    assert source == f"MLflow at {server.uri}"
-    assert regression == regress_sweep(storage, name, "embedded")[0]
+    asked = [Question((name,)), Question((name,), tracking_uri="embedded")]
+    served, embedded = (regress_across(question, storage) for question in asked)
+    assert served.source == f"MLflow at {server.uri}"
+    assert served.regression == embedded.regression
 
 
 def test_a_slow_server_holds_up_nothing(sealed, server, door):
@@ -225,8 +228,8 @@ def test_postgresql_behind_a_password(sealed, tmp_path, monkeypatch):
             held = assert_whole(few, server.uri)
             track(server.uri)
             assert everything(server.uri, name, PROFILES) == held
-            digests = {r.trial.key: rows_digest(r.all_rows) for r in few.results}
-            assert len(read_trials(server.uri, name, digests)) == len(few.results) == 3
+            digests = sealed_digests(few)
+            assert len(read_sealed(server.uri, name, digests).table) == len(few.results) == 3
         finally:
             server.kill()
     written = [path for path in storage.folder.rglob("*") if path.is_file()]
