@@ -8,7 +8,7 @@ from sweep.errors import UserError
 from sweep.regression import Regression
 from sweep.report.regression_figure import regression_pictures
 from sweep.tracking.regression_run import describe_regression
-from sweep.tracking.store import answering, connect, hide_password
+from sweep.tracking.store import TAG, answering, connect, hide_password
 from sweep.tracking.writer import RunWriter
 
 
@@ -23,7 +23,9 @@ def keep_regression(uri: str, experiment: str, regression: Regression) -> str:
         found = client.get_experiment_by_name(experiment)
         if found is None:
             raise UserError(f"no experiment {experiment!r} at {hide_password(uri)}")
-        writer = RunWriter(client, found.experiment_id)
+        writer = RunWriter(
+            client, found.experiment_id, filter_string=f"tags.`{TAG}role` = 'regression'"
+        )
         now = int(time.time() * 1000)
         files = regression_pictures(regression)
         return writer.write(describe_regression(regression, experiment, now, files))

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.collector import collector_paused
 from sweep.errors import UserError
 from sweep.measurement import read_rows
 from sweep.nearest import did_you_mean
@@ -24,9 +23,8 @@ from sweep.reader import axis_names
 from sweep.regression.variables import Variable
 from sweep.results import scalar_name, sorted_trials
 from sweep.tracking.names import BY_EPOCH, quantity_name
-from sweep.tracking.store import TAG, answering, connect, hide_password
+from sweep.tracking.store import TAG, answering, connect, hide_password, search_runs
 
-PAGE = 1000
 DOWNLOADS = 8  # at once, of runs' artifacts
 ROWS_FILE = "measurements.parquet"
 NO_SETTING = "data.digest"  # a parameter that tells the data, and nothing of the network
@@ -75,7 +73,7 @@ def read_sealed(
     client = connect(uri)
     with answering(uri):
         found = client.get_experiment_by_name(experiment)
-        runs = list(_search(client, found.experiment_id, "")) if found else []
+        runs = search_runs(client, found.experiment_id) if found else []
         whole = {str(run.info.run_id): run for run in runs if _is_sealed(run, digests)}
         keys = {run.data.tags[TAG + "trial"] for run in whole.values()}
         missing = digests.keys() - keys
@@ -85,7 +83,8 @@ def read_sealed(
                 f"of {len(digests)} trials: run `idsweep track {experiment}`"
             )
         if filter_string:
-            kept = {str(r.info.run_id) for r in _search(client, found.experiment_id, filter_string)}
+            left = search_runs(client, found.experiment_id, filter_string)
+            kept = {str(run.info.run_id) for run in left}
             whole = {run_id: run for run_id, run in whole.items() if run_id in kept}
     return _tracked(list(whole.values()), {})
 
@@ -109,7 +108,7 @@ def read_experiment(
             )
         runs = [
             run
-            for run in _search(client, found.experiment_id, filter_string)
+            for run in search_runs(client, found.experiment_id, filter_string)
             if TAG + "trial" in run.data.tags and TAG + "rows" in run.data.tags
         ]
         if not runs:
@@ -119,20 +118,6 @@ def read_experiment(
             )
         asked = _read_layers(client, runs, layers) if layers else {}
     return _tracked(runs, asked)
-
-
-def _search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any]:
-    """All runs that are not deleted, a page at a time."""
-    token = None
-    while True:
-        with collector_paused():
-            page = client.search_runs(
-                [experiment_id], filter_string, max_results=PAGE, page_token=token
-            )
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _is_sealed(run: Any, digests: Mapping[str, str]) -> bool:

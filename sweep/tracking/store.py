@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from sweep.collector import collector_paused
 from sweep.errors import UserError
 
 TAG = "idsweep."
 ANSWER_SECONDS = 3.0
+RUNS_PER_PAGE = 1000
 SETTINGS = {
     # Each failure is told soon, and whoever called tries again with what it knows by then.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -82,16 +84,19 @@ def send(call: Callable[[], None]) -> None:
         call()
 
 
-def search_runs(client: Any, experiment_id: str) -> list[Any]:
-    """All runs of an experiment that are not deleted."""
+def search_runs(client: Any, experiment_id: str, filter_string: str = "") -> list[Any]:
+    """All runs of an experiment that are not deleted, or those that a filter leaves of them."""
     runs: list[Any] = []
     token = None
-    while True:
-        page = client.search_runs([experiment_id], max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+    with collector_paused():
+        while True:
+            page = client.search_runs(
+                [experiment_id], filter_string, max_results=RUNS_PER_PAGE, page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
 
 
 def hide_password(text: str) -> str:

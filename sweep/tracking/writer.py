@@ -26,12 +26,16 @@ class RunWriter:
     A run's rows digest goes in with its last batch, and its end comes after: what was broken
     off at any moment is found unfinished, and completed by sending it again.
 
+    filter_string: of the runs to look through, as MLflow has it; no other may be written.
     asks_again: whether the client repeats a request whose answer does not come, unseen by us:
     over HTTP it does, and the first may have been heard.
     """
 
-    def __init__(self, client: Any, experiment: str, *, asks_again: bool = True) -> None:
+    def __init__(
+        self, client: Any, experiment: str, *, asks_again: bool = True, filter_string: str = ""
+    ) -> None:
         self._client = client
+        self._filter = filter_string
         self._asks_again = asks_again
         self._experiment = experiment
         self._known: dict[str, KnownRun] = {}
@@ -40,7 +44,7 @@ class RunWriter:
 
     def look(self) -> None:
         """See which runs are there, and delete what is doubled."""
-        found = search_runs(self._client, self._experiment)
+        found = search_runs(self._client, self._experiment, self._filter)
         self._known, doubled = sort_doubles(found)
         for run_id in doubled:
             self._client.delete_run(run_id)

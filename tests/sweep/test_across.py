@@ -104,7 +104,7 @@ def test_filters_are_those_of_mlflow(folder, uri):
 
 def test_reading_goes_on_over_pages(uri, monkeypatch):
     whole = read_experiment(uri, "tiny").table
-    monkeypatch.setattr("sweep.tracking.reading.PAGE", 5)
+    monkeypatch.setattr("sweep.tracking.store.RUNS_PER_PAGE", 5)
     pd.testing.assert_frame_equal(read_experiment(uri, "tiny").table, whole)
 
 
