@@ -224,6 +224,8 @@ def read_sweep(
     make = partial(
         Trials, name, axes=varied_keys(plan.trials), config=settled, data=(work.data.digest,)
     )
+    if uri == work.storage.tracking_uri and not work.storage.tracking_file.exists():
+        uri = None  # MLflow would make an empty store to look into
     if uri is None:
         return make(table=numbers_table(read(), layers), source=SEALED)
     try:

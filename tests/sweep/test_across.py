@@ -154,6 +154,14 @@ def test_without_mlflow_the_sealed_rows_are_taken_and_it_is_said(folder):
     assert found.run == ""
 
 
+def test_asking_makes_no_store(finished, folder, tmp_path):
+    untracked = shutil.copytree(folder, tmp_path / "storage", ignore=shutil.ignore_patterns("mlf*"))
+    found = regress("tiny", storage=untracked)
+    assert found.source == "the sealed measurements"
+    assert not list(untracked.glob("mlflow*"))
+    assert found.regression.correlations == finished.regression.correlations
+
+
 def test_the_same_sweep_twice_is_one(folder, uri, finished, tmp_path):
     """Two experiments that share their networks count each once."""
     client = connect(uri)
