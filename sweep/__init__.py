@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.api import compare, estimate, figures, predict, profile, run, run_suite
+    from sweep.api import (
+        compare,
+        estimate,
+        figures,
+        predict,
+        profile,
+        regress,
+        run,
+        run_suite,
+    )
 
-__all__ = ["compare", "estimate", "figures", "predict", "profile", "run", "run_suite"]
+__all__ = ["compare", "estimate", "figures", "predict", "profile", "regress", "run", "run_suite"]
 
 
 def __getattr__(name: str) -> Any:
