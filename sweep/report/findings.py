@@ -19,11 +19,15 @@ from sweep.summary import UNTRAINED, shown_variants, variant
 
 @dataclass(frozen=True)
 class Words:
-    """How a ratio is told: its whole interval above 1, below 1, or neither."""
+    """How a ratio is told: its whole interval above 1, below 1, or neither.
+
+    start: of its sentence. about: what is over what. brief: the same within a sentence.
+    """
 
     statistic: str
-    topic: str
+    start: str
     about: str
+    brief: str
     above: str
     below: str
     unclear: str
@@ -31,28 +35,33 @@ class Words:
 
 SHAPE = Words(
     "peak_over_ends",
-    "Shape",
+    "From input to last hidden layer it",
     "largest layer in between over the larger of input and last hidden layer",
+    "peak over the larger end",
     "rises, then falls",
-    "largest at an end",
-    "no clear peak",
-)
-TRAINING = Words(
-    "trained_over_untrained",
-    "Trained against untrained",
-    "last hidden layer over that of the untrained twin",
-    "higher",
-    "lower",
-    "no clear difference",
+    "is largest at an end",
+    "has no clear peak",
 )
 END = Words(
     "rise_at_end",
-    "From half depth to the last hidden layer",
+    "From half depth to the last hidden layer it",
     "last hidden layer over the layer at half depth",
+    "last hidden layer over half depth",
     "rises",
     "falls",
-    "no clear trend",
+    "neither clearly rises nor falls",
 )
+TRAINING = Words(
+    "trained_over_untrained",
+    "In the last hidden layer it",
+    "last hidden layer over that of the untrained twin",
+    "trained over untrained",
+    "is higher than before training",
+    "is lower than before training",
+    "is not clearly changed by training",
+)
+# Families of one verdict that are named; of more, how many they are.
+MOST_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,9 @@ class Finding:
 
 
 def profile_findings(results: Sequence[TrialResult], quantity: str) -> list[Finding]:
-    """The shape of the profiles, what training does, and the end, by family and variant."""
+    """The shape of the profiles, their end, and what training does, by family and variant."""
     found: list[Finding] = []
-    for words in (SHAPE, TRAINING, END):
+    for words in (SHAPE, END, TRAINING):
         for name in shown_variants(results):
             if words is TRAINING and name == UNTRAINED:
                 continue
@@ -86,18 +95,43 @@ def profile_findings(results: Sequence[TrialResult], quantity: str) -> list[Find
 
 
 def tell_findings(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    """A topic and a sentence for each topic and variant: verdicts with their families."""
-    told: dict[tuple[str, str], dict[str, list[str]]] = {}
+    """Of each variant its sentences, a sentence for each ratio."""
+    told: dict[str, dict[Words, list[Finding]]] = {}
     for one in findings:
-        verdicts = told.setdefault((one.words.topic, one.variant), {})
-        verdicts.setdefault(one.verdict, []).append(one.family)
+        told.setdefault(one.variant, {}).setdefault(one.words, []).append(one)
     return [
-        (
-            f"{topic}, {name}",
-            "; ".join(f"{said} in {', '.join(names)}" for said, names in sorted(verdicts.items())),
-        )
-        for (topic, name), verdicts in told.items()
+        (name, " ".join(_sentence(words, own) for words, own in by_words.items()))
+        for name, by_words in told.items()
     ]
+
+
+def _sentence(words: Words, findings: Sequence[Finding]) -> str:
+    """What is clear first; families that go the same way together, with their ratios."""
+    order = {words.above: 0, words.below: 1, words.unclear: 2}
+    verdicts: dict[str, list[Finding]] = {}
+    for one in sorted(findings, key=lambda one: order[one.verdict]):
+        verdicts.setdefault(one.verdict, []).append(one)
+    parts = []
+    for verdict, own in verdicts.items():
+        ratios = sorted(one.estimate.value for one in own)
+        if len(own) == 1:
+            estimate = own[0].estimate
+            said = f"{estimate.value:.2f}, 95% interval {estimate.low:.2f} to {estimate.high:.2f}"
+        else:
+            said = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        about = "" if parts else f"{words.brief}: "
+        every = "any of the" if verdict == words.unclear else "all"
+        parts.append(f"{verdict} in {_families(own, len(findings), every)} ({about}{said})")
+    return f"{words.start} {', and '.join(parts)}."
+
+
+def _families(own: Sequence[Finding], number: int, every: str) -> str:
+    names = [one.family for one in own]
+    if len(names) == number > 2:
+        return f"{every} {number} families"
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} of {number} families"
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _findings(

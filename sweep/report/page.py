@@ -18,6 +18,7 @@ from sweep.regression import Regression, headline
 from sweep.report.claims_table import claims_context
 from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.payload import sweep_payload
+from sweep.report.profiles import MIN_UNITS
 from sweep.report.published_figures import published_figures
 from sweep.report.regression_table import regression_context
 from sweep.report.significant import script_json
@@ -56,6 +57,7 @@ def render_page(
     quantity = main_quantity(members)
     comparison = compare_published(results)
     findings = profile_findings(members, quantity) if quantity else []
+    said = headline(regression) if regression else []
     payload = sweep_payload(results, regression, quantity)
     return environment.get_template("page.html.j2").render(
         config=work.config,
@@ -69,11 +71,12 @@ def render_page(
         families=summarize_families(members),
         quantity=quantity,
         regression=regression,
-        regression_view=regression_context(regression) if regression else None,
-        headline=headline(regression) if regression else [],
+        regression_view=regression_context(regression, said) if regression else None,
+        headline=said,
         findings=findings,
         told=tell_findings(findings),
         failures=failures,
+        fewest=MIN_UNITS,
         **claims_context([claims] if claims else []),
         comparison=comparison,
         # Already JSON, without a "<": markup as it stands.

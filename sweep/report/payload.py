@@ -14,6 +14,7 @@ from scipy.stats import t as student
 from sweep.regression import FAMILY, SEED, Regression, family_of
 from sweep.report.payload_layers import Layers, Quantity, collect_layers, epoch_profiles
 from sweep.report.payload_trials import scalar_columns, trial_columns
+from sweep.report.profiles import MIN_UNITS
 from sweep.report.significant import script_json
 from sweep.results import SUMMARIES, SweepResults, TrialResult, scalar_name
 from sweep.space import varied_keys
@@ -80,6 +81,7 @@ def sweep_payload(
         "predictor": _predictor(main, regression, scalars),
         "response": regression.response if regression else RESPONSE,
         "linear": [name for name in LINEAR if name in layers.quantities],
+        "fewest": MIN_UNITS,
         "student": [round(float(student.ppf(0.975, n)), 4) for n in range(1, MAX_FREEDOM + 1)],
     }
     return Payload(data, parts, left_out)

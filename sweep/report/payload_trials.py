@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from sweep.regression import FAMILY, family_of
+from sweep.report.profiles import configuration
 from sweep.report.significant import significant
 from sweep.report.variants import variant_color
 from sweep.results import TrialResult, scalars, trial_parameters
@@ -17,7 +18,10 @@ ROLE, FAMILY_COLUMN, VARIANT = "role", "family", "variant"
 
 
 def trial_columns(results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Names and keys, what differs between the trials as coded columns, and what doesn't."""
+    """Names and keys, what differs between the trials as coded columns, and what doesn't.
+
+    configuration: the same number for trials that differ in nothing but their seed.
+    """
     flat = [trial_parameters(result.trial) for result in results]
     keys = dict.fromkeys(key for row in flat for key in row)
     columns = {
@@ -37,6 +41,7 @@ def trial_columns(results: Sequence[TrialResult]) -> dict[str, Any]:
         "key": [result.trial.key for result in results],
         "name": [result.trial.name for result in results],
         "columns": columns,
+        "configuration": coded(configuration(result.trial) for result in results)["codes"],
         "constants": constants,
         "variant_colors": [variant_color(name) for name in columns[VARIANT]["values"]],
     }

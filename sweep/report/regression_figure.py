@@ -112,9 +112,9 @@ def _draw_predictors(panel: Any, rows: Sequence[Any], regression: Regression) ->
     footing = regression.footing
     if footing is not None:
         panel.set_title(
-            f"predictors on the same {footing.num_networks} networks: Spearman rho, 95% intervals "
-            f"(filled: p < 0.05 by Holm);\nerror about a {footing.held_out} left out "
-            f"(the mean: {footing.mean_error:.3g})"
+            f"predictors on the same {footing.num_networks} networks: Spearman rho,\n"
+            "95% intervals (filled: p < 0.05 by Holm);\n"
+            f"error about a {footing.held_out} left out (mean: {footing.mean_error:.3g})"
         )
 
 
@@ -144,7 +144,7 @@ def _draw_carriers(panel: Any, rows: Sequence[Any], regression: Regression) -> N
     panel.set_xlabel(f"Pearson r of {regression.response} without it")
     large = ";\norange: leverage or Cook's distance is large"
     panel.set_title(
-        f"who carries it: r = {value:+.3f} with all (line), and without each"
+        f"who carries it: r = {value:+.3f} with all (line),\nand without each"
         + (large if any(row.is_large for row in rows) else "")
     )
 

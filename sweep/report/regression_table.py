@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,13 @@ def print_regression(regression: Regression, console: Console, full: bool = Fals
         say(console, f"\n--full prints {len(folded)} more tables{left}")
 
 
-def regression_context(regression: Regression) -> dict[str, Any]:
-    """What `regression.html.j2` shows: sentences, tables, and what is to be known of both."""
+def regression_context(regression: Regression, said: Sequence[str] = ()) -> dict[str, Any]:
+    """What `regression.html.j2` shows: sentences, tables, and what is to be known of both.
+
+    said: sentences that stand elsewhere on the page.
+    """
     return {
-        "sentences": read_regression(regression),
+        "sentences": [one for one in read_regression(regression) if one not in said],
         "tables": text_tables(regression),
         "skipped": regression.skipped,
         "resamples": regression.resamples,

@@ -13,7 +13,7 @@ from sweep.data.partitions import prepare_data
 from sweep.paths import claim_storage, open_storage
 from sweep.progress import SilentProgress
 from sweep.report.page import render_page
-from sweep.report.profiles import mean_profile
+from sweep.report.profiles import configuration, mean_profile
 from sweep.results import SweepResults, TrialResult, scalars
 from sweep.space import make_trials
 from sweep.summary import TRUE_LABELS, variant
@@ -105,6 +105,35 @@ def test_drawn_mean_is_the_mean_of_the_rows(report, results):
             .filter((trace) => trace.text).map((trace) => [...trace.y])"""
     )
     assert drawn[0] == pytest.approx(wanted.mean.tolist(), rel=1e-3)
+
+
+@pytest.mark.parametrize("configurations", [20, 3, 1])
+def test_band_is_over_configurations_and_of_few_the_full_range(open_page, tmp_path, configurations):
+    """As the still pictures have it: two seeds of a configuration count as one."""
+    seeds = 5 if configurations == 1 else 2
+    results = synthetic_results(tmp_path / "results", Shape(seeds=seeds, layers=6))
+    members = [
+        one
+        for one in results.results
+        if variant(one.trial) == TRUE_LABELS and one.trial.config.model.name == "cnn"
+    ]
+    kept = sorted({configuration(one.trial) for one in members})[:configurations]
+    members = [one for one in members if configuration(one.trial) in kept]
+    wanted = mean_profile(members, "id/twonn")
+    assert (wanted.num_trials, wanted.num_configurations) == (seeds * len(kept), len(kept))
+    path = tmp_path / "report.html"
+    path.write_text(render_page(replace(results, results=members), None, {}))
+    page = open_page(path)
+    look_at(page, "profiles-title")
+    page.wait_for_selector(DRAWN)
+    band, line = page.evaluate(
+        "() => document.querySelector('#profiles .plot').data.map((one) => [...one.y])"
+    )
+    assert line == pytest.approx(wanted.mean.tolist(), rel=1e-3)
+    assert (wanted.above is None) == (configurations == 3)
+    few = wanted.above is None
+    above, below = (wanted.high, wanted.low) if few else (wanted.above, wanted.below)
+    assert band == pytest.approx([*above, *below[::-1]], rel=1e-3)
 
 
 def test_quantity_band_and_single_networks_are_chosen(report):

@@ -9,12 +9,15 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
+from sweep.claims.intervals import Estimate
 from sweep.execution import LocalProcess
 from sweep.outcome import report_sweep
 from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
-from sweep.report.findings import profile_findings, tell_findings
+from sweep.regression import read_regression
+from sweep.report.findings import SHAPE, Finding, profile_findings, tell_findings
 from sweep.report.page import render_page
 from sweep.report.payload import sweep_payload
 from sweep.report.payload_layers import collect_layers
@@ -22,6 +25,7 @@ from sweep.report.payload_trials import coded
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.significant import script_json, significant
 from sweep.results import scalars, trial_parameters
+from sweep.summary import TRUE_LABELS
 from sweep.sweepfile import parse_sweep
 from sweep.work import Failure
 from tests.sweep.image_files import labels_of, random_images, write_folder
@@ -239,8 +243,37 @@ def test_findings_say_what_the_numbers_say(finished):
         assert (one.verdict == one.words.above) == (low > 1)
         assert (one.verdict == one.words.below) == (high < 1)
     told = dict(tell_findings(findings))
+    assert set(told) == {one.variant for one in findings}
     for one in findings:
-        assert f"{one.verdict} in " in told[f"{one.words.topic}, {one.variant}"]
+        assert f"{one.verdict} in " in told[one.variant]
+        assert f"{one.estimate.value:.2f}" in told[one.variant]
+
+
+def finding(family, low, high, words=SHAPE):
+    value = (low * high) ** 0.5
+    return Finding(words, TRUE_LABELS, family, Estimate(value, low, high, "seeds"), 4)
+
+
+def test_families_that_go_one_way_share_a_sentence_with_their_ratios():
+    found = [finding("a", 1.2, 1.4), finding("b", 0.9, 1.3), finding("c", 1.5, 1.7)]
+    assert tell_findings(found) == [
+        (
+            TRUE_LABELS,
+            "From input to last hidden layer it rises, then falls in a and c (peak over the "
+            "larger end: 1.30 to 1.60), and has no clear peak in b (1.08, 95% interval 0.90 to "
+            "1.30).",
+        )
+    ]
+    unclear = [finding(name, 0.9, 1.1) for name in "abc"]
+    assert "has no clear peak in any of the 3 families" in tell_findings(unclear)[0][1]
+    many = [finding(name, 1.1, 1.2) for name in "abcdefgh"] + [finding("i", 0.5, 0.6)]
+    assert "in 8 of 9 families" in tell_findings(many)[0][1]
+
+
+def test_page_says_each_sentence_of_the_regression_once(finished):
+    page = finished.report.read_text()
+    for sentence in read_regression(finished.regression):
+        assert page.count(f"<li>{escape(sentence)}</li>") == 1, sentence
 
 
 def test_page_of_images_of_many_sizes(storage, tmp_path):

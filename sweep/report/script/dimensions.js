@@ -43,13 +43,16 @@ function renderScales() {
   if (section.hidden) return;
   const names = scaleQuantities.map((one) => one.name);
   const measured = selected().filter((t) => names.some((name) => (profilesOf(name).value[t] || []).some(isNumber)));
-  const shownVariant = valuesAmong("variant", measured)[0];
+  const variants = valuesAmong("variant", measured);
+  const shownVariant = variants.includes(options.scales_variant) ? options.scales_variant : variants[0];
+  const select = document.getElementById("scales_variant");
+  select.replaceChildren(...variants.map((value) => make("option", { value: said(value) }, said(value))));
+  select.value = said(shownVariant);
   const members = measured.filter((t) => settingOf("variant", t) === shownVariant);
   const specs = [...groupBy("family", members)].map(([family, own]) => ({
     id: family, title: `${family} (${plural(own.length, "network")})`,
     label: `Dimension against scale, ${family}, ${said(shownVariant)}`, draw: () => scalesFigure(own),
   }));
-  document.getElementById("scales-note").textContent = measured.length ? `Of ${said(shownVariant)} alone; filter for others.` : "";
   showPanels(document.getElementById("scales"), onOneScale(specs));
   const places = ["input", "half depth", "last hidden layer"];
   document.getElementById("scales-legend").replaceChildren(...places.map((words, place) => legendEntry(words, lookByPlace(place))));
@@ -72,17 +75,17 @@ function scalesFigure(members) {
       for (const trial of members) {
         const place = chosenLayers(trial)[which], value = place === null ? null : (found.value[trial] || [])[place];
         if (!isNumber(value)) continue;
-        values.push(value);
+        values.push([trial, value]);
         const scale = found.scale && found.scale[trial] ? found.scale[trial][place] : null;
-        if (isNumber(scale)) scales.push(scale);
+        if (isNumber(scale)) scales.push([trial, scale]);
       }
       if (!values.length || (byScale && !scales.length)) continue;
-      const told = summarize(values);
-      mean.x.push(byScale ? summarize(scales).mean : one.rank);
+      const told = summarizeNetworks(values);
+      mean.x.push(byScale ? summarizeNetworks(scales).mean : one.rank);
       mean.y.push(told.mean);
       mean.text.push(`${["input", "half depth", "last hidden layer"][which]}, rank ${one.rank}: mean ${shown(told.mean)}`
         + `<br>range ${shown(told.least)} to ${shown(told.most)}, ${plural(told.number, "network")}`
-        + (scales.length ? `<br>mean distance ${shown(summarize(scales).mean)}` : ""));
+        + (scales.length ? `<br>mean distance ${shown(summarizeNetworks(scales).mean)}` : ""));
     }
     if (options.each === "1")
       for (const trial of members.slice(0, MAX_CURVES)) {

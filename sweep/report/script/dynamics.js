@@ -55,9 +55,9 @@ function courseFigure(numbers, found) {
       const at = found.epoch[number].indexOf(epoch), place = layersOf(trial).last;
       if (at < 0 || place === null) continue;
       const value = found.value[number][at][place], own = found.test_error[number][at];
-      if (isNumber(value) && isNumber(own)) { last.push(value); error.push(own); }
+      if (isNumber(value) && isNumber(own)) { last.push([trial, value]); error.push([trial, own]); }
     }
-    if (last.length) points.push([epoch, summarize(last).mean, summarize(error).mean, order]);
+    if (last.length) points.push([epoch, summarizeNetworks(last).mean, summarizeNetworks(error).mean, order]);
   });
   const data = [{
     x: points.map((p) => p[1]), y: points.map((p) => p[2]), text: points.map((p) => String(p[0])),

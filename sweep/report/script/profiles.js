@@ -1,6 +1,5 @@
 // Profiles: mean with a band, or every network; by family, and by variant or another axis.
 const MAX_POINTS = 40000; // of single networks in one panel; beyond, every second, third, ... is drawn
-const FEWEST = 3; // networks whose interval is drawn: that of two is wider than any figure
 const xTitle = () => (options.x === "index" ? "layer" : "relative depth");
 const readerOf = (quantity) => { const found = profilesOf(quantity); return (trial) => found.value[trial]; };
 
@@ -8,22 +7,23 @@ function meanTraces(trials, look, name, quantity, read = readerOf(quantity)) {
   const profile = meanProfile(trials, read, options.x === "index");
   if (!profile) return [];
   const { x, at } = profile, traces = [];
-  const isDrawn = (one) => isNumber(one[1]) && (options.band === "range" || one[3] >= FEWEST);
   if (options.band !== "none") {
-    const ends = options.band === "range" ? ["least", "most"] : ["low", "high"];
-    const known = at.map((one, place) => [x[place], one[ends[0]], one[ends[1]], one.number]).filter(isDrawn);
+    // Too few for an interval anywhere: what was seen.
+    const band = options.band === "interval" && at.some((one) => isNumber(one.low)) ? "interval" : "range";
+    const ends = band === "range" ? ["least", "most"] : ["low", "high"];
+    const known = at.map((one, place) => [x[place], one[ends[0]], one[ends[1]]]).filter((one) => isNumber(one[1]));
     if (known.length > 1)
       traces.push({
         x: [...known.map((one) => one[0]), ...known.map((one) => one[0]).reverse()],
         y: [...known.map((one) => one[2]), ...known.map((one) => one[1]).reverse()],
         fill: "toself", fillcolor: faded(look.color, 0.18), line: { width: 0 }, mode: "lines", hoverinfo: "skip",
-        meta: options.band,
+        meta: band,
       });
   }
   traces.push({
     x, y: at.map((one) => one.mean), mode: "lines",
     line: { color: look.color, dash: look.dash, width: 2.5 },
-    text: at.map((one) => `<b>${plain(name)}</b>, ${plural(one.number, "network")}<br>${options.x === "index" ? "layer" : "depth"} `
+    text: at.map((one) => `<b>${plain(name)}</b>, ${plural(one.number, "network")}${one.units > 1 && one.units < one.number ? ` in ${plural(one.units, "configuration")}` : ""}<br>${options.x === "index" ? "layer" : "depth"} `
       + `%X%: mean ${shown(one.mean)}${isNumber(one.low) ? `<br>95% interval ${shown(one.low)} to ${shown(one.high)}` : ""}`
       + `<br>range ${shown(one.least)} to ${shown(one.most)}`).map((words, place) => words.replace("%X%", shown(x[place]))),
     hovertemplate: "%{text}<extra></extra>",

@@ -87,7 +87,7 @@ function axisFigure({ fixed, lines }, predictor, response, axis) {
   const values = TRIALS.columns[axis].values, byFamily = new Map();
   for (const steps of lines) {
     const first = steps.values().next().value[0];
-    const family = axis === "model.name" ? "" : settingOf("family", first);
+    const family = settingOf("family", first);
     if (!byFamily.has(family)) byFamily.set(family, { x: [], y: [], text: [], size: [] });
     const into = byFamily.get(family);
     for (const [value, own] of steps) {
@@ -100,7 +100,7 @@ function axisFigure({ fixed, lines }, predictor, response, axis) {
     for (const list of Object.values(into)) list.push(null);
   }
   const data = [...byFamily].map(([family, { size, ...trace }]) => {
-    const look = family === "" ? { color: "#888888", symbol: "circle" } : lookOf("family", family);
+    const look = lookOf("family", family);
     return { ...trace, type: "scatter", mode: "lines+markers", hovertemplate: "%{text}<br>(%{x:.4g}, %{y:.4g})<extra></extra>",
       line: { color: look.color, width: 1 }, marker: { size: size.map((s) => s || 0), symbol: look.symbol, color: look.color } };
   });
@@ -118,11 +118,12 @@ function renderScatter() {
   document.getElementById("scatter-none").hidden = trials.length > 0;
   document.getElementById("scatter-legend").replaceChildren(
     ...valuesAmong(options.color, trials).map((value) => legendEntry(said(value), lookOf(options.color, value), true)));
-  const along = DATA.varied.filter((axis) => axis !== DATA.seed && TRIALS.columns[axis])
+  // Models have no order in which a line could join them.
+  const along = DATA.varied.filter((axis) => axis !== DATA.seed && axis !== "model.name" && TRIALS.columns[axis])
     .map((axis) => [axis, linesAlong(trials, axis)]).filter(([, found]) => found.lines.length);
   showPanels(document.getElementById("axes"), along.map(([axis, found]) => ({
     id: axis, title: `along ${axis}`,
-    note: axis === "model.name" ? "" : `markers grow with ${shortKey(axis)}: ${valuesAmong(axis, trials).map(said).slice(0, 8).join(", ")}`,
+    note: `markers grow with ${shortKey(axis)}: ${valuesAmong(axis, trials).map(said).slice(0, 8).join(", ")}`,
     label: `${response} against ${predictor}, along ${axis}`, draw: () => axisFigure(found, predictor, response, axis),
   })));
   document.getElementById("axes-note").hidden = !along.length;

@@ -24,6 +24,7 @@ function start() {
   fillCheck("ratio", "ratio");
   fillCheck("log", "log");
   fillSelect("scale", "scale", [["", [["rank", "rank of the neighbor"], ["distance", "distance"]]]]);
+  document.getElementById("scales_variant").addEventListener("change", (event) => choose("scales_variant", event.target.value));
   watchTable();
   watchDownloads();
   document.getElementById("reset").addEventListener("click", reset);

@@ -3,7 +3,7 @@ const MAX_CHIPS = 12; // more values of a number than these are filtered by a ra
 const DEFAULTS = {
   quantity: DATA.main || "", x: "depth", band: "interval", each: "0", lines: "variant",
   predictor: "", response: DATA.response, color: "family", fit: "all", network: "",
-  ratio: "0", log: "1", scale: "rank",
+  ratio: "0", log: "1", scale: "rank", scales_variant: "",
 };
 const FILTERS = ["family", "variant", ...DATA.filters].filter((key) => TRIALS.columns[key]);
 const isRange = (key) => {

@@ -47,22 +47,38 @@ function interpolate(points, x) {
   return y0 + (y1 - y0) * Math.min(1, Math.max(0, (x - x0) / (x1 - x0)));
 }
 
+// The same of networks, pairs of a trial and its value: seeds of a configuration are no more
+// independent than one network, so they are averaged; the range is over all. Of one
+// configuration alone the interval is over its seeds; of fewer than DATA.fewest there is none.
+function summarizeNetworks(pairs) {
+  const units = new Map();
+  for (const [trial, value] of pairs) {
+    const unit = TRIALS.configuration[trial];
+    if (!units.has(unit)) units.set(unit, []);
+    units.get(unit).push(value);
+  }
+  const all = summarize(pairs.map((pair) => pair[1]));
+  const told = units.size > 1 ? summarize([...units.values()].map((own) => summarize(own).mean)) : all;
+  const found = { ...told, least: all.least, most: all.most, number: all.number, units: told.number };
+  return told.number < DATA.fewest ? { ...found, low: NaN, high: NaN } : found;
+}
+
 // Mean, interval and range over networks at each depth or layer; null if none has two layers.
 function meanProfile(trials, read, byIndex) {
-  const curves = trials.map((trial) => pointsOf(trial, read(trial), byIndex)).filter((p) => p.length > 1);
+  const curves = trials.map((trial) => [trial, pointsOf(trial, read(trial), byIndex)]).filter((one) => one[1].length > 1);
   if (!curves.length) return null;
   const gathered = new Map();
   if (byIndex) {
-    for (const points of curves)
-      for (const [x, y] of points) gathered.has(x) ? gathered.get(x).push(y) : gathered.set(x, [y]);
+    for (const [trial, points] of curves)
+      for (const [x, y] of points) gathered.has(x) ? gathered.get(x).push([trial, y]) : gathered.set(x, [[trial, y]]);
   } else {
     for (const x of GRID) {
-      const values = curves.map((points) => interpolate(points, x)).filter(Number.isFinite);
+      const values = curves.map(([trial, points]) => [trial, interpolate(points, x)]).filter((pair) => Number.isFinite(pair[1]));
       if (values.length) gathered.set(x, values);
     }
   }
   const at = [...gathered.keys()].sort((a, b) => a - b);
-  return { x: at, at: at.map((x) => summarize(gathered.get(x))), number: curves.length };
+  return { x: at, at: at.map((x) => summarizeNetworks(gathered.get(x))), number: curves.length };
 }
 
 // Least squares of y on x with what its band needs; null without spread or with fewer than three.
