@@ -111,7 +111,7 @@ def _sentence(words: Words, findings: Sequence[Finding]) -> str:
     verdicts: dict[str, list[Finding]] = {}
     for one in sorted(findings, key=lambda one: order[one.verdict]):
         verdicts.setdefault(one.verdict, []).append(one)
-    parts = []
+    parts: list[str] = []
     for verdict, own in verdicts.items():
         ratios = sorted(one.estimate.value for one in own)
         if len(own) == 1:
