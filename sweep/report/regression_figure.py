@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,6 +16,10 @@ from sweep.sealing import write_output
 
 WIDTH = 7.2  # inches: two columns of a paper
 ROW, MARGIN = 0.17, 0.75  # inches, of each line and of each panel
+# Inches. In a narrower picture the names of predictors and networks stand above their lines.
+BROAD = 6.2
+NARROW_ROW, NARROW_MARGIN = 0.27, 1.05
+CHARACTERS = 16  # of a title, an inch
 MOST_ROWS = 24
 METHODS = {
     "pearson": ("Pearson r", "o", COLORS[0]),
@@ -36,14 +41,16 @@ def draw_regression(regression: Regression, width: float = WIDTH) -> Figure | No
     panels = [_forest_rows(regression, first), _predictor_rows(regression)]
     panels.append(_carrier_rows(regression, first))
     shown = [(draw, rows) for draw, rows in zip(_DRAW, panels, strict=True) if rows]
+    broad = width >= BROAD
+    row, margin = (ROW, MARGIN) if broad else (NARROW_ROW, NARROW_MARGIN)
     heights = [
-        (1.4 if draw is _draw_forest else 1) * ROW * len(rows) + MARGIN for draw, rows in shown
+        (1.4 if draw is _draw_forest else 1) * row * len(rows) + margin for draw, rows in shown
     ]
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     axes = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (draw, rows) in zip(axes, shown, strict=True):
         draw(panel, rows, regression)
-        panel.set_ylim(len(rows) - 0.4, -0.6)
+        panel.set_ylim(len(rows) - 0.4, -0.6 if broad else -0.9)
         panel.tick_params(axis="y", length=0)
     return figure
 
@@ -81,13 +88,18 @@ def _draw_forest(panel: Any, rows: Sequence[Any], regression: Regression) -> Non
             _bar(panel, at, row.low, row.high, color)
             panel.plot(row.value, at, marker, color=color, label=label if not place else None)
     names = [f"{scope} ({found[0].num_configurations})" for scope, found in rows]
-    panel.set_yticks(range(len(rows)), names)
+    _name_rows(panel, names, above=0.32)
     _correlation_axis(panel)
-    panel.set_title(
-        f"{rows[0][1][0].predictor} against {regression.response}\n"
-        "by scope (networks), 95% intervals; without a bar: unknown"
+    _title(
+        panel,
+        f"{rows[0][1][0].predictor} against {regression.response}",
+        "by scope (networks), 95% intervals; without a bar: unknown",
     )
-    panel.legend(loc="lower left", bbox_to_anchor=(1.0, 0.0))
+    if _is_broad(panel):
+        panel.legend(loc="lower left", bbox_to_anchor=(1.0, 0.0))
+    else:
+        below = {"bbox_to_anchor": (0.5, 0.0), "borderaxespad": 2.2}
+        panel.legend(loc="upper center", ncol=3, columnspacing=1, **below)
 
 
 def _predictor_rows(regression: Regression) -> list[Any]:
@@ -107,14 +119,15 @@ def _draw_predictors(panel: Any, rows: Sequence[Any], regression: Regression) ->
         "error", (1.02, -0.75), xycoords=("axes fraction", "data"), va="bottom",
         fontsize=7, color=SOFT,
     )  # fmt: skip
-    panel.set_yticks(range(len(rows)), [row.predictor for row in rows])
+    _name_rows(panel, [row.predictor for row in rows])
     _correlation_axis(panel)
     footing = regression.footing
     if footing is not None:
-        panel.set_title(
-            f"predictors on the same {footing.num_networks} networks: Spearman rho,\n"
-            "95% intervals (filled: p < 0.05 by Holm);\n"
-            f"error about a {footing.held_out} left out (mean: {footing.mean_error:.3g})"
+        _title(
+            panel,
+            f"predictors on the same {footing.num_networks} networks: Spearman rho,",
+            "95% intervals (filled: p < 0.05 by Holm);",
+            f"error about a {footing.held_out} left out (mean: {footing.mean_error:.3g})",
         )
 
 
@@ -140,16 +153,42 @@ def _draw_carriers(panel: Any, rows: Sequence[Any], regression: Regression) -> N
         fontsize=7, color=SOFT,
     )  # fmt: skip
     names = [f"family {row.name}" if row.kind == "family" else row.name for row in rows]
-    panel.set_yticks(range(len(rows)), names)
+    _name_rows(panel, names)
     panel.set_xlabel(f"Pearson r of {regression.response} without it")
-    large = ";\norange: leverage or Cook's distance is large"
-    panel.set_title(
-        f"who carries it: r = {value:+.3f} with all (line),\nand without each"
-        + (large if any(row.is_large for row in rows) else "")
+    large = any(row.is_large for row in rows)
+    _title(
+        panel,
+        f"who carries it: r = {value:+.3f} with all (line),",
+        f"and without each{';' if large else ''}",
+        *(["orange: leverage or Cook's distance is large"] if large else []),
     )
 
 
 _DRAW = (_draw_forest, _draw_predictors, _draw_carriers)
+
+
+def _is_broad(panel: Any) -> bool:
+    return bool(panel.figure.get_figwidth() >= BROAD)
+
+
+def _name_rows(panel: Any, names: Sequence[str], above: float = 0.2) -> None:
+    """Left of the panel, or where that leaves it no room above each line."""
+    if _is_broad(panel):
+        panel.set_yticks(range(len(names)), names)
+        return
+    panel.set_yticks([])
+    panel.locator_params(axis="x", nbins=5)
+    for place, name in enumerate(names):
+        panel.annotate(
+            name, (0.01, place - above), xycoords=("axes fraction", "data"), va="bottom",
+            fontsize=6.5,
+        )  # fmt: skip
+
+
+def _title(panel: Any, *lines: str) -> None:
+    """Lines that are no longer than there is room right of the names."""
+    inches = panel.figure.get_figwidth() - (2.2 if _is_broad(panel) else 0.3)
+    panel.set_title("\n".join(fill(line, int(CHARACTERS * inches)) for line in lines))
 
 
 def _bar(panel: Any, place: float, low: float, high: float, color: str) -> None:

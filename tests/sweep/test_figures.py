@@ -13,6 +13,7 @@ from sweep.drawing import draw_figures
 from sweep.errors import UserError
 from sweep.measuring.scales import scale_quantity
 from sweep.outcome import regress_results
+from sweep.report.picture import paper_style
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.stills import STILLS, Material, render_still
 from sweep.report.stills.labels import label_points
@@ -107,6 +108,20 @@ def test_one_network_is_enough_and_untrained_ones_have_their_profiles(finished):
     assert {name for name, files in drawn.items() if files} == expected
     drawn = {name: render_still(name, material_of(finished, untrained)) for name in STILLS}
     assert {name for name, files in drawn.items() if files} == {"overview", "profiles"}
+
+
+@pytest.mark.parametrize("width", [3.4, 7.2])
+@pytest.mark.parametrize("name", sorted(DRAWN | {"scales", "scale_profiles", "dynamics"}))
+def test_no_word_is_cut_off(finished, name, width):
+    results = [by_epochs(with_scales(one, {2: 5.0, 4: 4.0})) for one in finished.results.results]
+    with paper_style():
+        figure = STILLS[name].draw(material_of(finished, results), width)
+        figure.draw_without_rendering()
+        drawn = figure.get_tightbbox()  # inches of all that is seen
+    assert figure.get_figwidth() == width
+    assert min(drawn.x0, drawn.y0) > -0.02
+    assert drawn.x1 < width + 0.02
+    assert drawn.y1 < figure.get_figheight() + 0.02
 
 
 def test_two_thousand_networks_stay_below_two_megabytes(finished):

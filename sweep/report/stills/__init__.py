@@ -54,9 +54,9 @@ CLAIMS_SAID = (
 
 
 def draw_regressed(material: Material, width: float) -> Figure | None:
-    """Correlations by scope, predictor beside predictor, and who carries them; never narrow."""
+    """Correlations by scope, predictor beside predictor, and who carries them."""
     regression = material.regression
-    figure = None if regression is None else draw_regression(regression, max(width, BROAD))
+    figure = None if regression is None else draw_regression(regression, width)
     if figure is None or regression is None:
         return None
     trained = [r for r in material.results.results if r.trial.role == "trained"]
@@ -64,7 +64,6 @@ def draw_regressed(material: Material, width: float) -> Figure | None:
     return finish(figure, describe(material.results, trained, quantities, REGRESSION_SAID))
 
 
-BROAD = 6.2  # inches: names of predictors and of networks leave no room in a narrower picture
 REGRESSION_SAID = "Bars: 95% intervals."
 TRAINED = "networks with a profile of several layers, trained on true labels"
 STILLS: dict[str, Still] = {

@@ -49,7 +49,8 @@ def draw_overview(material: Material, width: float) -> Figure | None:
                 profile.depth, profile.mean, **style, marker=marker, markevery=(number, 8)
             )
         panels[0].set(xlabel="relative depth", ylabel=readable(quantity))
-        panels[0].set_title("true labels; dotted: untrained")
+        others = any(role != TRUE_LABELS for _, role in profiles)
+        panels[0].set_title("true labels; dotted: untrained" if others else "true labels")
         panels[0].set_ylim(bottom=0)
     if table is not None:
         predictor = str(material.predictor)

@@ -23,7 +23,7 @@ from sweep.report.variants import variant_color
 from sweep.results import TrialResult, scalar_name, scalars
 from sweep.summary import TRUE_LABELS, shown_variants
 
-X_LABEL = "rank of the farther neighbor"
+X_LABEL = "farther rank, n"
 
 
 def scale_ranks(results: Iterable[TrialResult]) -> list[int]:
@@ -66,7 +66,7 @@ def draw_scales(material: Material, width: float) -> Figure | None:
     drawn = [result for key in curves for result in material.groups[key]]
     said = describe(
         material.results, drawn, map(scale_quantity, ranks),
-        SAID, "Gride on the neighbors of ranks n/2 and n; n below. Small ranks see noise, large "
+        SAID, "Gride on the neighbors of ranks n/2 and n. Small ranks see noise, large "
         "ones curvature; a level stretch is a dimension.",
     )  # fmt: skip
     return finish(
