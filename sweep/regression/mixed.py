@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import t as student
 
 from sweep.regression.clusters import Floats, Ints, mean_by
 from sweep.regression.scopes import TooFewError
@@ -51,15 +52,17 @@ def fit_model(
     """Fit (T,) y on (T,) x and (T, K) covariates; family: (T,), None where there is one.
 
     With five families or more: statsmodels' MixedLM, a random intercept by family, fitted by
-    REML to configurations (their seeds averaged), intervals by the normal law. With fewer:
-    OLS with an intercept of each family and errors clustered by configuration, intervals by
-    Student's t. Raises TooFewError unless there are more configurations than coefficients.
+    REML to configurations (their seeds averaged), intervals by Student's t with the degrees of
+    freedom that are left within families: by the normal law a true null is refused in one of
+    ten small samples. With fewer: OLS with an intercept of each family and errors clustered
+    by configuration, intervals by Student's t. Raises TooFewError unless there are more
+    configurations than coefficients, an intercept of each family among them: from families
+    of one network nobody can tell the variance between families from that within.
     """
     labels = np.array(family if family is not None else ["all"] * len(x))
     names, number = np.unique(labels, return_inverse=True)
     num_networks = len(np.unique(configuration))
-    num_intercepts = 1 if len(names) >= MIN_FAMILIES else len(names)
-    num_coefficients = num_intercepts + 1 + covariates.shape[1]
+    num_coefficients = len(names) + 1 + covariates.shape[1]
     if num_networks <= num_coefficients:
         raise TooFewError(
             f"{num_networks} configurations for the {num_coefficients} coefficients of a linear "
@@ -88,22 +91,26 @@ def _fit_mixed(x: Floats, y: Floats, covariates: Floats, groups: Ints) -> Linear
     scale_x, scale_y = float(x.std()), float(y.std())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = MixedLM(_standard(y), design, groups=groups).fit(reml=True)
-        interval = np.asarray(found.conf_int())[1]
-        error, p_value = float(found.bse[1]), float(found.pvalues[1])
+        try:
+            found = MixedLM(_standard(y), design, groups=groups).fit(reml=True)
+        except np.linalg.LinAlgError:
+            return None
+        slope, error = float(found.fe_params[1]), float(found.bse[1])
         variance = float(np.asarray(found.cov_re)[0, 0])
-    if not found.converged or not np.isfinite(error):
+    if not found.converged or not np.isfinite(error) or not error:
         return None
+    freedom = len(x) - len(np.unique(groups)) - 1 - covariates.shape[1]
+    reach = float(student.ppf(0.975, freedom)) * error
     unit = scale_y / scale_x
     return LinearModel(
         kind="mixed",
         why=f"{len(np.unique(groups))} families, {MIN_FAMILIES} or more",
-        slope=float(found.fe_params[1]) * unit,
+        slope=slope * unit,
         error=error * unit,
-        low=float(interval[0]) * unit,
-        high=float(interval[1]) * unit,
-        p_value=p_value,
-        standardized=float(found.fe_params[1]),
+        low=(slope - reach) * unit,
+        high=(slope + reach) * unit,
+        p_value=float(2 * student.sf(abs(slope) / error, freedom)),
+        standardized=slope,
         family_share=variance / (variance + float(found.scale)),
         num_families=len(np.unique(groups)),
         num_networks=len(x),

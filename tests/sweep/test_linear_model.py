@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import linregress
 
 from sweep.regression.mixed import MIN_FAMILIES, fit_model
+from sweep.regression.scopes import TooFewError
 
 
 def simulate(num_families, size, slope, rng, between=2.0, seeds=1):
@@ -70,3 +71,25 @@ def test_families_that_do_not_differ_are_told_and_raise_nothing():
     assert np.isfinite([found.slope, found.low, found.high]).all()
     if found.kind == "mixed" and found.family_share < 1e-4:
         assert found.notes == ("the families' intercepts show no variance of their own",)
+
+
+@pytest.mark.parametrize("sizes", [[2] * 6, [1, 1, 1, 1, 6, 5], [3] * 5])
+def test_few_networks_a_family_err_no_more_often_than_they_say(sizes):
+    """By the normal law, one in ten: see `fit_model`."""
+    rng = np.random.default_rng(6)
+    family = np.repeat(np.arange(len(sizes)), sizes)
+    wrong = 0
+    for _ in range(200):
+        x, y = (rng.normal(size=len(sizes))[family] + rng.normal(size=len(family)) for _ in "xy")
+        labels = [f"f{number}" for number in family]
+        found = fit_model(x, y, np.empty((len(x), 0)), np.arange(len(x)), labels)
+        wrong += not found.low <= 0 <= found.high
+        assert (found.p_value < 0.05) == (not found.low <= 0 <= found.high)
+    assert wrong <= 18
+
+
+def test_families_of_one_network_have_no_model():
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(2, 12))
+    with pytest.raises(TooFewError, match="12 configurations for the 13 coefficients"):
+        fit_model(x, y, np.empty((12, 0)), np.arange(12), [f"f{number}" for number in range(12)])
