@@ -46,7 +46,8 @@ def read_regression(regression: Regression) -> list[str]:
 def read_correlation(row: Correlation) -> str:
     """One correlation as a sentence that takes no side."""
     direction = "higher" if row.value > 0 else "lower"
-    if not row.low * row.high > 0:
+    clear = row.p_value < CLEAR_P if math.isnan(row.low) else row.low * row.high > 0
+    if not clear:
         said = f"no clear relation of {row.predictor} to {row.response}"
     else:
         said = f"higher {row.predictor} goes with {direction} {row.response}"
@@ -80,9 +81,10 @@ def read_influence(found: list[Influence], num_networks: int) -> list[str]:
     said = []
     for one in networks:
         turned = one.value * one.without < 0
-        if one.is_large or turned:
+        if one.is_large and f"{one.without:+.3f}" != f"{one.value:+.3f}":
             distance = f", Cook's distance {one.cooks_distance:.1f}" if one.cooks_distance else ""
-            much = "decides the sign" if turned else "carries much of it"
+            much = "carries much of it" if abs(one.without) < abs(one.value) else "weakens it"
+            much = "decides the sign" if turned else much
             said.append(
                 f"{one.name} {much}: leverage {one.leverage:.2f} (mean {2 / num_networks:.2g})"
                 f"{distance}; "
@@ -93,6 +95,7 @@ def read_influence(found: list[Influence], num_networks: int) -> list[str]:
         said.append(
             f"no single network carries it: leaving one out changes r = {most.value:+.3f} most "
             f"without {most.name}, to {most.without:+.3f}"
+            + (", the other sign" if most.value * most.without < 0 else "")
         )
     if families:
         most = families[0]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sweep.regression.influence import influences
+from sweep.regression.influence import Influence, influences
+from sweep.regression.sentences import read_influence
 
 
 @pytest.fixture
@@ -49,3 +50,23 @@ def test_an_exact_line_has_nobody_to_blame():
     x = np.arange(8.0)
     found = influences(x, 3 * x - 1, list("abcdefgh"), None)
     assert all(one.without == pytest.approx(1) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "without", "said"),
+    [
+        (0.8, 0.4, "n7 carries much of it"),
+        (0.8, 0.98, "n7 weakens it"),
+        (0.8, -0.1, "n7 decides the sign"),
+        (1.0, 1.0, "no single network carries it"),
+    ],
+)
+def test_what_a_network_does_to_r_is_told_by_what_r_is_without_it(value, without, said):
+    found = [Influence("network", "n7", 0.7, 2.0, value, without)]
+    assert read_influence(found, 9)[0].startswith(said)
+
+
+def test_networks_that_turn_a_sign_near_nothing_do_not_carry_it():
+    found = [Influence("network", f"n{n}", 0.1, 0.2, 0.01, -0.01) for n in range(5)]
+    (said,) = read_influence(found, 9)
+    assert said.endswith("without n0, to -0.010, the other sign")

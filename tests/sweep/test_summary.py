@@ -13,9 +13,9 @@ from sweep.summary import (
 )
 
 
-def correlation(value, low, high):
+def correlation(value, low, high, p_value=0.01):
     return Correlation(
-        "id", "accuracy", "all trials", "pearson", value, low, high, 0.01, 1.0, 9, 9, 1
+        "id", "accuracy", "all trials", "pearson", value, low, high, p_value, 1.0, 9, 9, 1
     )
 
 
@@ -25,10 +25,11 @@ def correlation(value, low, high):
         (correlation(0.8, 0.5, 0.9), "higher id goes with higher accuracy"),
         (correlation(-0.8, -0.9, -0.5), "higher id goes with lower accuracy"),
         (correlation(-0.8, -0.9, 0.1), "no clear relation"),
-        (correlation(0.1, float("nan"), float("nan")), "no clear relation"),
+        (correlation(0.1, float("nan"), float("nan"), 0.4), "no clear relation"),
+        (correlation(1.0, float("nan"), float("nan")), "higher id goes with higher accuracy"),
     ],
 )
-def test_reads_the_sign_only_where_the_interval_has_one(row, said):
+def test_reads_the_sign_only_where_the_interval_has_one_or_without_one_where_p_is_small(row, said):
     assert said in read_correlation(row)
 
 
