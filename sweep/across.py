@@ -25,7 +25,9 @@ from sweep.regression import (
     LOW,
     Regression,
     check_column,
+    is_numeric,
     layers_asked,
+    parse_variable,
     regress,
 )
 from sweep.regression.given import PUBLISHED, read_published_table, read_table
@@ -136,6 +138,8 @@ def regress_across(question: Question, storage: Storage | None) -> Answer:
     if (question.table is None) == (not question.names):
         raise UserError("name sweeps or experiments, or give a table with --table; one of the two")
     if question.table is not None:
+        if question.filter_string:
+            raise UserError(f"--filter is of MLflow, and {question.table} is none: take --where")
         table = read_table(question.table)
         found = [Trials(question.table.name, table, _own_axes(table), str(question.table))]
     else:
@@ -147,10 +151,17 @@ def regress_across(question: Question, storage: Storage | None) -> Answer:
     if "role" in table and not (table["role"] == "trained").any():
         raise UserError(f"{trials.source} has no trained trial that could be regressed")
     config = question.settle(trials.config)
+    for name in question.predictors or ():
+        if parse_variable(name).name == parse_variable(config.response).name:
+            raise UserError(f"predictor {name!r} is the response: it tells all of it, and nothing")
     chosen = "; ".join(filter(None, [question.filter_string, *question.where]))
     regression = regress(table, trials.axes, config, chosen)
     if not regression.predictors:
-        numbers = [str(name) for name in table if not str(name).startswith((LOW, HIGH))]
+        numbers = [
+            str(name)
+            for name in table
+            if not str(name).startswith((LOW, HIGH)) and is_numeric(table[name])
+        ]
         raise UserError(f"name a predictor with --predictor; there is: {', '.join(numbers)}")
     tracked = tuple(one.name for one in found if one.uri is not None)
     return Answer(
@@ -224,8 +235,6 @@ def read_sweep(
     make = partial(
         Trials, name, axes=varied_keys(plan.trials), config=settled, data=(work.data.digest,)
     )
-    if uri == work.storage.tracking_uri and not work.storage.tracking_file.exists():
-        uri = None  # MLflow would make an empty store to look into
     if uri is None:
         return make(table=numbers_table(read(), layers), source=SEALED)
     try:
@@ -234,7 +243,9 @@ def read_sweep(
         if question.filter_string:
             raise
         return make(table=numbers_table(read(), layers), source=f"{SEALED} ({error})")
-    if layers and len(table):
+    if not len(table):
+        raise UserError(f"no trial of {name} is left by {question.filter_string!r}")
+    if layers:
         found = {result.trial.key: layer_columns(result.rows, layers) for result in read()}
         columns = pd.DataFrame([found[key] for key in table["trial"]], index=table.index)
         table = pd.concat([table, columns], axis=1)

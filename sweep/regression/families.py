@@ -11,6 +11,7 @@ from sweep.models.names import source_of
 SEED = "training.seed"
 FAMILY = "model.name"
 GIVEN = "family"  # a column of a table of one's own
+UNKNOWN = "unknown"  # of networks for which it is left empty
 
 
 def family_of(model: str) -> str:
@@ -28,7 +29,7 @@ def family_of(model: str) -> str:
 def families(table: pd.DataFrame) -> pd.Series | None:
     """Of each network its family; None where nothing tells."""
     if GIVEN in table:
-        return table[GIVEN].astype(str)
+        return table[GIVEN].fillna(UNKNOWN).astype(str)
     if FAMILY in table:
-        return table[FAMILY].astype(str).map(family_of)
+        return table[FAMILY].fillna(UNKNOWN).astype(str).map(family_of)
     return None

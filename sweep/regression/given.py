@@ -11,9 +11,10 @@ from sweep.errors import UserError
 from sweep.nearest import nearest
 from sweep.published import published_names, read_published
 from sweep.regression.families import GIVEN, family_of
-from sweep.regression.variables import HIGH, LOW
+from sweep.regression.variables import HIGH, LOW, is_numeric, parse_variable
 
 PUBLISHED = "published:"
+MISSING = ("", "nan", "na", "n/a", "none", "null")
 LABELS = ("name", "network", "model")
 
 
@@ -25,7 +26,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises UserError if it can't be read, or is no table.
     """
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"can't read {path} ({error}): name a CSV file") from error
     rows = list(csv.reader(line for line in lines if not line.startswith("#")))
@@ -40,6 +41,7 @@ def read_table(path: Path) -> pd.DataFrame:
             for place, header in enumerate(rows[0])
         }
     )
+    _check_names(path, table)
     label = next((name for name in LABELS if name in table), None)
     if label is not None and label != "name":
         table = table.rename(columns={label: "name"})
@@ -90,10 +92,30 @@ def _published_family(network: str) -> str:
     return family_of(f"torchvision/{network}") + ("_bn" if network.endswith("_bn") else "")
 
 
+def _check_names(path: Path, table: pd.DataFrame) -> None:
+    """Raise UserError for columns that can't be asked for, and for half an interval."""
+    names = [str(name) for name in table]
+    for name in names:
+        if parse_variable(name).transform:
+            raise UserError(
+                f"{path}: a column may not be called {name!r}, which asks for that of a column: "
+                "call it otherwise"
+            )
+    for name in {text.removeprefix(LOW).removeprefix(HIGH) for text in names}:
+        ends = [end + name for end in (LOW, HIGH) if end + name in table]
+        if not ends:
+            continue
+        if len(ends) < 2 or not all(is_numeric(table[end]) for end in ends):
+            raise UserError(f"{path}: {LOW}{name} and {HIGH}{name} must both be there, as numbers")
+        if (table[LOW + name] > table[HIGH + name]).any():
+            raise UserError(f"{path}: {LOW}{name} must be below {HIGH}{name}, but is not always")
+
+
 def _column(texts: list[str]) -> pd.Series:
-    """Numbers where all that is there is one; empty cells are missing."""
-    found = pd.Series([text or None for text in texts], dtype=object)
+    """Numbers where all that is there is one; empty cells, nan and NA are missing."""
     try:
-        return pd.to_numeric(found)
+        return pd.to_numeric(
+            pd.Series([None if text.lower() in MISSING else text for text in texts], dtype=object)
+        )
     except (ValueError, TypeError):
-        return found
+        return pd.Series([text or None for text in texts], dtype=object)

@@ -107,6 +107,7 @@ class Study:
             columns = [str(name) for name in self.table]
             found = default_predictors(usual_quantities(columns), columns)
             self.predictors = [name for name in found if not are_twins(name, self.response)]
+        self.predictors = list(dict.fromkeys(name.strip() for name in self.predictors))
         self.covariates = self._covariates()
         family = families(self.table)
         self.family = None if family is None else family.to_numpy()

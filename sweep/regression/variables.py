@@ -25,6 +25,7 @@ from sweep.regression.clusters import Floats
 
 LOW, HIGH = "low:", "high:"  # before a column's name: the ends of its intervals
 HISTORY = "history/"
+TOO_LARGE = 1e100
 TRANSFORMS = {"log": np.log, "logit": logit}
 
 
@@ -73,9 +74,11 @@ def read_column(table: pd.DataFrame, text: str) -> Floats:
         if variable.layer is not None:
             raise UserError(f"no trial has a layer {variable.layer!r} of {variable.quantity!r}")
         known = [str(name) for name in table if is_numeric(table[name])]
+        there = f"there are {len(known)} numbers a trial, such as {', '.join(_examples(known))}"
+        if not known:
+            there = f"no column holds numbers; there is: {', '.join(map(str, table))}"
         raise UserError(
-            f"no trial has {variable.name!r}; {did_you_mean(variable.name, known)}"
-            f"there are {len(known)} numbers a trial, such as {', '.join(_examples(known))}"
+            f"no trial has {variable.name!r}; {did_you_mean(variable.name, known)}{there}"
         )
     if not is_numeric(table[variable.name]):
         raise UserError(f"{variable.name!r} is no number, so nothing can be regressed on it")
@@ -89,9 +92,12 @@ def check_column(table: pd.DataFrame, text: str) -> None:
 
 
 def apply_transform(variable: Variable, values: Floats) -> Floats:
-    """The values on the scale that the variable asks for; NaN where there is none."""
+    """The values on the scale that the variable asks for; NaN where there is none.
+
+    None is also what is so large that its square is no number: a network that diverged.
+    """
     if not variable.transform:
-        return values
+        return np.where(np.abs(values) < TOO_LARGE, values, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.asarray(TRANSFORMS[variable.transform](values), np.float64)
     return np.where(np.isfinite(found), found, np.nan)

@@ -23,7 +23,7 @@ from sweep.reader import axis_names
 from sweep.regression.variables import Variable
 from sweep.results import scalar_name, sorted_trials
 from sweep.tracking.names import BY_EPOCH, quantity_name
-from sweep.tracking.store import TAG, answering, connect, hide_password, search_runs
+from sweep.tracking.store import TAG, answering, check_there, connect, hide_password, search_runs
 
 DOWNLOADS = 8  # at once, of runs' artifacts
 ROWS_FILE = "measurements.parquet"
@@ -70,6 +70,7 @@ def read_sealed(
     digests: of the rows of each trial that belongs to the sweep now, by its key. Raises
     UserError if MLflow doesn't answer, or misses one of them as it is sealed.
     """
+    check_there(uri)
     client = connect(uri)
     with answering(uri):
         found = client.get_experiment_by_name(experiment)
@@ -97,6 +98,7 @@ def read_experiment(
     layers: such as `id/twonn[0.5]`, read from each run's measurements. Runs that are not
     whole are left out. Raises UserError if there is no such experiment, or nothing in it.
     """
+    check_there(uri)
     client = connect(uri)
     with answering(uri):
         found = client.get_experiment_by_name(experiment)

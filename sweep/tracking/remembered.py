@@ -9,9 +9,8 @@ from pathlib import Path
 
 from sweep.paths import Storage, SweepPaths
 from sweep.sealing import write_file
-from sweep.tracking.store import has_password
+from sweep.tracking.store import SQLITE, has_password
 
-SQLITE = "sqlite:///"
 EMBEDDED = "embedded"
 NOT_REMEMBERED = (
     "the tracking URI holds a password, so it is not remembered: give it each time, or leave "

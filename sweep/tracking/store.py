@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sweep.collector import collector_paused
 from sweep.errors import UserError
 
 TAG = "idsweep."
+SQLITE = "sqlite:///"
 ANSWER_SECONDS = 3.0
 RUNS_PER_PAGE = 1000
 SETTINGS = {
@@ -66,6 +68,14 @@ def connect(uri: str) -> Any:
 
     with answering(uri):
         return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def check_there(uri: str) -> None:
+    """Raise UserError for an SQLite file that is not there: who only looks must not make it."""
+    if uri.startswith(SQLITE):
+        path = Path(uri.removeprefix(SQLITE).partition("?")[0])
+        if not path.exists():
+            raise UserError(f"there is no MLflow store {path}: nothing was tracked there yet")
 
 
 def prepare_mlflow() -> None:

@@ -157,7 +157,12 @@ def test_without_mlflow_the_sealed_rows_are_taken_and_it_is_said(folder):
 def test_asking_makes_no_store(finished, folder, tmp_path):
     untracked = shutil.copytree(folder, tmp_path / "storage", ignore=shutil.ignore_patterns("mlf*"))
     found = regress("tiny", storage=untracked)
-    assert found.source == "the sealed measurements"
+    assert found.source.startswith("the sealed measurements (there is no MLflow store")
+    with pytest.raises(UserError, match="there is no MLflow store"):
+        regress("tiny", storage=untracked, filter_string="metrics.test_accuracy > 0")
+    with pytest.raises(UserError, match="there is no MLflow store"):
+        regress("other", storage=untracked, tracking_uri=f"sqlite:///{tmp_path}/new/mlflow.db")
+    assert not (tmp_path / "new").exists()
     assert not list(untracked.glob("mlflow*"))
     assert found.regression.correlations == finished.regression.correlations
 
@@ -185,6 +190,9 @@ def test_the_same_sweep_twice_is_one(folder, uri, finished, tmp_path):
         (["published:ansuini2019_hunchbacks"], "holds profiles and no response"),
         ([], "name sweeps or experiments, or give a table"),
         (["--table", "none.csv"], "can't read none.csv"),
+        (["--table", "none.csv", "--filter", "metrics.x > 0"], "--filter is of MLflow"),
+        (["tiny", "--predictor", "log(test_accuracy)"], "is the response"),
+        (["tiny", "--filter", "params.`model.name` = 'vit'"], "no trial of tiny is left by"),
     ],
 )
 def test_mistakes_are_one_line(capsys, uri, folder, monkeypatch, tmp_path, arguments, message):
@@ -194,6 +202,45 @@ def test_mistakes_are_one_line(capsys, uri, folder, monkeypatch, tmp_path, argum
     assert code == 2, error
     assert message in error
     assert error.count("\n") == 1
+
+
+NUMBERS = [(0.1, 2), (0.9, 3), (0.2, 5), (0.7, 4), (0.4, 9), (0.3, 1), (0.8, 2)]
+
+
+def ask_table(path, header, rows, **asked):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    asked = {"response": "y", "predictors": ["x"], "resamples": 100, **asked}
+    return regress(table=path, **asked).regression
+
+
+def test_cells_of_a_table_may_be_missing_or_far_too_large(tmp_path):
+    rows = [(f"n{n}", *pair) for n, pair in enumerate(NUMBERS)]
+    usual = ask_table(tmp_path / "usual.csv", "name,x,y", rows)
+    more = [*rows, ("a", "nan", 1), ("b", "", 1), ("c", "NA", 1), ("d", 1e300, 1), ("e", "inf", 1)]
+    found = ask_table(tmp_path / "more.csv", "\ufeffname,x,y", more)
+    assert found.correlations == usual.correlations
+    assert {one.found.name for one in found.influences} <= {name for name, *_ in rows}
+    assert ask_table(tmp_path / "twice.csv", "name,x,y", rows, predictors=["x", " x"]) == usual
+
+
+def test_networks_without_a_family_are_of_an_unknown_one(tmp_path):
+    rows = [("" if n % 2 else "a", *pair) for n, pair in enumerate(NUMBERS)]
+    assert ask_table(tmp_path / "t.csv", "family,x,y", rows).families == ["a", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "message"),
+    [
+        ("x,y,low:x", (0,), "low:x and high:x must both be there"),
+        ("x,y,low:x,high:x", (0, "far"), "low:x and high:x must both be there, as numbers"),
+        ("x,y,low:x,high:x", (2, 1), "low:x must be below high:x"),
+        ("x,y,log(z)", (1,), r"may not be called 'log\(z\)'"),
+        ("x;y;z", (), "is no table"),
+    ],
+)
+def test_columns_that_make_no_sense_are_told(tmp_path, header, cells, message):
+    with pytest.raises(UserError, match=message):
+        ask_table(tmp_path / "t.csv", header, [(*pair, *cells) for pair in NUMBERS])
 
 
 def test_json_has_everything(capsys, folder):
