@@ -39,10 +39,10 @@ def measure(source: str, storage: str, sweep: str) -> dict[str, float]:
 
 def profile(storage: str, sweep: str) -> None:
     """Seconds of the parts, of one more run in this process."""
-    from sweep.across import Question, read_sweep
+    from sweep.across import read_sweep
     from sweep.paths import open_storage
     from sweep.regression import regress
-    from sweep.results import load_results, rows_digest
+    from sweep.results import load_plan, load_sealed, sealed_digests
 
     folder = open_storage(storage, create=False)
 
@@ -55,13 +55,14 @@ def profile(storage: str, sweep: str) -> None:
         )
         return found
 
-    results = told("read what is sealed", lambda: load_results(folder, sweep))
-    told("digests of all rows", lambda: [rows_digest(r.all_rows) for r in results.results])
+    plan = told("plan", lambda: load_plan(folder, sweep))
+    told("digests of sealed files", lambda: sealed_digests(plan))
+    rows = told("rows of sealed files", lambda: load_sealed(plan).results)
     trials = told(
         "trials from MLflow, and digests again",
-        lambda: read_sweep(results, folder.tracking_uri, Question()),
+        lambda: read_sweep(plan, lambda: rows, folder.tracking_uri),
     )
-    told("trials from the rows", lambda: read_sweep(results, None, Question()))
+    told("trials from the rows", lambda: read_sweep(plan, lambda: rows, None))
     told("statistics", lambda: regress(trials.table, trials.axes, trials.config))
 
 
