@@ -95,14 +95,23 @@ def profile_findings(results: Sequence[TrialResult], quantity: str) -> list[Find
 
 
 def tell_findings(findings: Sequence[Finding]) -> list[tuple[str, str]]:
-    """Of each variant its sentences, a sentence for each ratio."""
+    """Of each variant its sentences, a sentence for each ratio; and of how many networks."""
     told: dict[str, dict[Words, list[Finding]]] = {}
     for one in findings:
         told.setdefault(one.variant, {}).setdefault(one.words, []).append(one)
     return [
-        (name, " ".join(_sentence(words, own) for words, own in by_words.items()))
+        (
+            f"{name}, {_networks(by_words)}",
+            " ".join(_sentence(words, own) for words, own in by_words.items()),
+        )
         for name, by_words in told.items()
     ]
+
+
+def _networks(by_words: dict[Words, list[Finding]]) -> str:
+    """As many as the ratio has that most of them have."""
+    number = max(sum(one.num_networks for one in own) for own in by_words.values())
+    return f"{number:,} networks"
 
 
 def _sentence(words: Words, findings: Sequence[Finding]) -> str:

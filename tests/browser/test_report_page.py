@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sweep.data.partitions import prepare_data
+from sweep.measuring.scales import scale_quantity
 from sweep.paths import claim_storage, open_storage
 from sweep.progress import SilentProgress
 from sweep.report.page import render_page
@@ -82,6 +83,30 @@ def test_filters_act_on_figures_and_table_and_stay_in_the_address(report, open_p
     report.click("#reset")
     assert shown(report) == "400 networks"
     assert "#" not in report.url
+
+
+def test_scale_curves_are_those_of_the_chosen_variant(open_page, results, tmp_path):
+    def with_scales(one):
+        more = [
+            replace(row, analysis="scales", quantity=scale_quantity(rank), settings={"n2": rank})
+            for row in one.rows
+            for rank in (2, 4)
+            if row.quantity == "id/twonn"
+        ]
+        return replace(one, rows=[*one.rows, *more])
+
+    members = [with_scales(one) for one in results.results if one.trial.config.model.name == "cnn"]
+    path = tmp_path / "report.html"
+    path.write_text(render_page(replace(results, results=members), None, {}))
+    page = open_page(path)
+    look_at(page, "scales-title")
+    titles = page.locator("#scales .title")
+    assert titles.all_inner_texts() == ["cnn, true labels (20 networks)"]
+    page.select_option("#scales_variant", "untrained")
+    assert titles.all_inner_texts() == ["cnn, untrained (20 networks)"]
+    again = open_page(page.url)
+    assert again.locator("#scales_variant").input_value() == "untrained"
+    page.wait_for_selector("#scales .plot[data-drawn]")
 
 
 def test_no_network_left_is_said(report):

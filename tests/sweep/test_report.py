@@ -242,7 +242,7 @@ def test_findings_say_what_the_numbers_say(finished):
         low, high = one.estimate.low, one.estimate.high
         assert (one.verdict == one.words.above) == (low > 1)
         assert (one.verdict == one.words.below) == (high < 1)
-    told = dict(tell_findings(findings))
+    told = {name.rpartition(", ")[0]: said for name, said in tell_findings(findings)}
     assert set(told) == {one.variant for one in findings}
     for one in findings:
         assert f"{one.verdict} in " in told[one.variant]
@@ -258,7 +258,7 @@ def test_families_that_go_one_way_share_a_sentence_with_their_ratios():
     found = [finding("a", 1.2, 1.4), finding("b", 0.9, 1.3), finding("c", 1.5, 1.7)]
     assert tell_findings(found) == [
         (
-            TRUE_LABELS,
+            f"{TRUE_LABELS}, 12 networks",
             "From input to last hidden layer it rises, then falls in a and c (peak over the "
             "larger end: 1.30 to 1.60), and has no clear peak in b (1.08, 95% interval 0.90 to "
             "1.30).",

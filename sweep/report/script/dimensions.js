@@ -50,7 +50,7 @@ function renderScales() {
   select.value = said(shownVariant);
   const members = measured.filter((t) => settingOf("variant", t) === shownVariant);
   const specs = [...groupBy("family", members)].map(([family, own]) => ({
-    id: family, title: `${family} (${plural(own.length, "network")})`,
+    id: family, title: `${family}, ${said(shownVariant)} (${plural(own.length, "network")})`,
     label: `Dimension against scale, ${family}, ${said(shownVariant)}`, draw: () => scalesFigure(own),
   }));
   showPanels(document.getElementById("scales"), onOneScale(specs));
