@@ -196,7 +196,7 @@ def _read(name: str, question: Question, storage: Storage | None) -> Trials:
             response=str(table.columns[-1]), predictors=[str(table.columns[2])]
         )
         return Trials(name, table, [], name, config)
-    if storage is not None and name in storage.sweep_names():
+    if storage is not None and name in (*storage.sweep_names(), *storage.suite_names()):
         known = choose_uri(storage, name, question.tracking_uri)
         plan = load_plan(storage, name)
         return read_sweep(plan, lambda: load_sealed(plan).results, known, question)

@@ -73,13 +73,17 @@ def test_the_table_of_trials_is_one_click_away_and_a_profile_two_more(page, fini
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 720
 
 
+# Of the first chart with a line for each of several networks; a scatter has one trace for all.
+LINES = """() => [...document.querySelectorAll(".js-plotly-plot")]
+  .map(plot => (plot.data || []).map(trace => Array.from(trace.x || [])).filter(x => x.length))
+  .find(lines => lines.length > 1)"""
+
+
 def test_profiles_are_drawn_over_relative_depth(page):
     charts = follow(page, "Profiles over relative depth")
+    depths = charts.wait_for_function(LINES).json_value()
+    assert all(min(one) == 0 and max(one) == 1 for one in depths)
     charts.locator(".js-plotly-plot .scatterlayer .trace").first.wait_for()
-    drawn = charts.locator(".js-plotly-plot").first
-    depths = drawn.evaluate("plot => plot.data.map(trace => Array.from(trace.x || []))")
-    assert len([one for one in depths if one]) > 1
-    assert all(min(one) == 0 and max(one) == 1 for one in depths if one)
 
 
 def test_the_report_opens(page):

@@ -63,7 +63,8 @@ def could_write(process):
 def test_killed_and_run_again_until_done(finished, tiny_file, tmp_path):
     folder = tmp_path / "storage"
     rng = random.Random()  # any moment must do, so every run of the test takes others
-    moments = [(0, rng.uniform(0, 6)), (1, rng.uniform(0, 2)), (rng.randint(4, 16), 0)]
+    # Of 24 checkpoints; a busy machine may be late by many, and some must be left to stop at.
+    moments = [(0, rng.uniform(0, 6)), (1, rng.uniform(0, 2)), (rng.randint(4, 10), 0)]
     stop = rng.choice([signal.SIGINT, signal.SIGTERM])  # Ctrl-C, or whoever manages the job
     print("killed at (sealed, seconds later):", moments, "and stopped by", stop)
     with (tmp_path / "log").open("w+") as log:
