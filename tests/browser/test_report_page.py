@@ -281,11 +281,20 @@ def test_paper_has_every_figure_and_no_control(open_page, address):
         """() => addEventListener('beforeprint', () => {
             const plots = [...document.querySelectorAll('main .plot')];
             window.drawn = plots.every((plot) => plot.dataset.drawn);
+            window.sizes = plots.map((plot) => [plot.className.includes("tall"),
+                plot._fullLayout.width, plot._fullLayout.height]);
         })"""
     )
     assert page.pdf(format="A4").startswith(b"%PDF")
     assert page.evaluate("window.drawn")
     page.emulate_media(media="print")
+    room = {  # what is drawn larger than its place is cut off
+        tall: page.locator(f"main .plot{kind}").first.bounding_box()
+        for tall, kind in ((True, ".tall"), (False, ":not(.tall)"))
+    }
+    for tall, width, height in page.evaluate("window.sizes"):
+        assert width <= room[tall]["width"] + 1
+        assert height == room[tall]["height"]
     assert page.locator("#bar").is_hidden()
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper == "rgb(255, 255, 255)"

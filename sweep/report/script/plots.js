@@ -45,13 +45,13 @@ function drawWaiting() {
   if (waiting.size) frame = requestAnimationFrame(drawWaiting);
 }
 
-function drawFigure(element, width) {
+// size: width and height; without it that of the element.
+function drawFigure(element, size) {
   const figure = figures.get(element);
   if (!figure || !element.isConnected || !window.Plotly) return;
   const { data, layout } = figure.draw();
-  const full = { ...layout, ...themed(layout), autosize: !width, uirevision: figure.revision || "same" };
-  if (width) full.width = width;
-  figure.width = width || element.clientWidth;
+  const full = { ...layout, ...themed(layout), autosize: !size, uirevision: figure.revision || "same", ...size };
+  figure.width = size ? size.width : element.clientWidth;
   Plotly.react(element, data, full, { displayModeBar: false });
   if (!figure.drawn && figure.onClick) element.on("plotly_click", figure.onClick);
   figure.stale = false;
@@ -143,14 +143,14 @@ function showPanels(container, specs) {
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => changed("theme"));
 // Pixels; two plots stand side by side on A4 and on letter. The style sheet has the same.
-const PRINT_WIDTHS = { plot: 330, tall: 672 };
+const PRINT_SIZES = { plot: { width: 330, height: 260 }, tall: { width: 672, height: 400 } };
 // Paper is light, narrow and shows everything.
 window.addEventListener("beforeprint", () => {
   isPrint = true;
   document.documentElement.classList.add("print");
   for (const listener of listeners) listener("theme");
   for (const element of figures.keys())
-    drawFigure(element, element.classList.contains("tall") ? PRINT_WIDTHS.tall : PRINT_WIDTHS.plot);
+    drawFigure(element, element.classList.contains("tall") ? PRINT_SIZES.tall : PRINT_SIZES.plot);
 });
 window.addEventListener("afterprint", () => {
   isPrint = false;
