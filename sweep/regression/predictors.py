@@ -9,7 +9,7 @@ from sweep.regression.variables import parse_variable
 
 COVARIATES = ("log(num_parameters)", "train_accuracy")
 LAST_HIDDEN = "_last_hidden"
-CONTROLS = r"(low:|high:|surrogate_|subsample_|jackknife_|block_)"
+CONTROLS = r"(low:|high:|surrogate_|subsample_|jackknife_|block_|scale_id_)"
 TWINS = r"(train|test)_(accuracy|error|loss|top\d+_\w+)"
 
 

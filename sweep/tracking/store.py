@@ -63,6 +63,9 @@ def connect(uri: str) -> Any:
     """An MLflow client for `uri`; UserError within seconds if nothing answers."""
     if uri.startswith(("http://", "https://")):
         _probe(uri)
+    path = _sqlite_file(uri)
+    if path is not None and path.is_dir():  # MLflow would try to open it for minutes
+        raise UserError(f"{uri} is a folder: name a file in it, such as {SQLITE}{path}/mlflow.db")
     prepare_mlflow()
     import mlflow
 
@@ -72,10 +75,14 @@ def connect(uri: str) -> Any:
 
 def check_there(uri: str) -> None:
     """Raise UserError for an SQLite file that is not there: who only looks must not make it."""
-    if uri.startswith(SQLITE):
-        path = Path(uri.removeprefix(SQLITE).partition("?")[0])
-        if not path.exists():
-            raise UserError(f"there is no MLflow store {path}: nothing was tracked there yet")
+    path = _sqlite_file(uri)
+    if path is not None and not path.exists():
+        raise UserError(f"there is no MLflow store {path}: nothing was tracked there yet")
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLite URI; None for any other."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]) if uri.startswith(SQLITE) else None
 
 
 def prepare_mlflow() -> None:

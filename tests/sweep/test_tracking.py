@@ -229,3 +229,10 @@ def test_passwords_are_hidden():
     assert hide_password("postgresql://me:pw@host/db") == "postgresql://***@host/db"
     assert hide_password("http://me:p@ss/w@host down") == "http://***@host down"
     assert hide_password("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
+
+
+def test_a_folder_for_a_database_is_told_at_once(tmp_path):
+    with pytest.raises(
+        UserError, match=r"is a folder: name a file in it, such as sqlite:///.*\.db"
+    ):
+        connect(f"sqlite:///{tmp_path}")
