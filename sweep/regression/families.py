@@ -27,9 +27,13 @@ def family_of(model: str) -> str:
 
 
 def families(table: pd.DataFrame) -> pd.Series | None:
-    """Of each network its family; None where nothing tells."""
-    if GIVEN in table:
-        return table[GIVEN].fillna(UNKNOWN).astype(str)
+    """Of each network its family, as given or by its model's name; None where nothing tells."""
+    if GIVEN not in table and FAMILY not in table:
+        return None
+    found = pd.Series(UNKNOWN, index=table.index, dtype=object)
     if FAMILY in table:
-        return table[FAMILY].fillna(UNKNOWN).astype(str).map(family_of)
-    return None
+        found = table[FAMILY].fillna(UNKNOWN).astype(str).map(family_of).astype(object)
+    if GIVEN in table:
+        there = table[GIVEN].notna()
+        found[there] = table[GIVEN][there].astype(str)
+    return found

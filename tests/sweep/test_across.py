@@ -226,6 +226,9 @@ def test_cells_of_a_table_may_be_missing_or_far_too_large(tmp_path):
 def test_networks_without_a_family_are_of_an_unknown_one(tmp_path):
     rows = [("" if n % 2 else "a", *pair) for n, pair in enumerate(NUMBERS)]
     assert ask_table(tmp_path / "t.csv", "family,x,y", rows).families == ["a", "unknown"]
+    named = [(*row, "cnn") for row in rows]
+    found = ask_table(tmp_path / "t.csv", "family,x,y,model.name", named)
+    assert found.families == ["a", "cnn"]
 
 
 @pytest.mark.parametrize(
