@@ -8,6 +8,9 @@ from statistics import fmean, stdev
 
 from scipy.stats import t as student
 
+# Of two or three units the interval is wider than all that was seen, and tells nothing.
+MIN_UNITS = 4
+
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean, and the ends of its 95% interval by Student's t; of at least two values.

@@ -76,6 +76,11 @@ class Trial:
         return [*map(self.at, self.earlier), replace(self, earlier=())]
 
     @property
+    def configuration(self) -> str:
+        """What trials share that differ in nothing but their seed."""
+        return self.role + self.config.model_dump_json(exclude={"training": {"seed"}})
+
+    @property
     def name(self) -> str:
         """A name a person knows it by, such as "cnn-w16-d2-noise0.5-s0"."""
         training = self.config.training

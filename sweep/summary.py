@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from sweep.mean import mean_interval
+from sweep.mean import MIN_UNITS, mean_interval
 from sweep.measuring import is_control
 from sweep.regression import headline as headline
 from sweep.regression import interval_text as interval_text
@@ -22,7 +22,8 @@ UNTRAINED = "untrained"
 class GroupSummary:
     """Means over the trials of one family and variant.
 
-    last_hidden: mean with its 95% t-interval over trials; one trial keeps its own.
+    last_hidden: mean over configurations, seeds averaged, with its 95% t-interval from MIN_UNITS
+        of them on (seeds count where there is one configuration); one trial keeps its own.
     """
 
     family: str
@@ -78,7 +79,7 @@ def summarize_families(results: Sequence[TrialResult]) -> list[GroupSummary]:
     for family in sorted({result.trial.config.model.name for result in results}):
         for name in shown_variants(results):
             members = [
-                scalars(result.rows)
+                result
                 for result in results
                 if result.trial.config.model.name == family and variant(result.trial) == name
             ]
@@ -89,14 +90,20 @@ def summarize_families(results: Sequence[TrialResult]) -> list[GroupSummary]:
 
 
 def _summarize(
-    family: str, name: str, quantity: str, members: Sequence[dict[str, Scalar]]
+    family: str, name: str, quantity: str, members: Sequence[TrialResult]
 ) -> GroupSummary | None:
-    last, peak, depth = (
-        [found[key] for found in members if key in found]
-        for key in (scalar_name(quantity, s) for s in ("last_hidden", "peak", "peak_depth"))
+    numbers = [scalars(result.rows) for result in members]
+    hidden = scalar_name(quantity, "last_hidden")
+    of_configuration: dict[str, list[Scalar]] = {}
+    for result, found in zip(members, numbers, strict=True):
+        if hidden in found:
+            of_configuration.setdefault(result.trial.configuration, []).append(found[hidden])
+    peak, depth = (
+        [found[key] for found in numbers if key in found]
+        for key in (scalar_name(quantity, s) for s in ("peak", "peak_depth"))
     )
-    accuracy = [found["test_accuracy"].value for found in members if "test_accuracy" in found]
-    if not last or not accuracy:
+    accuracy = [found["test_accuracy"].value for found in numbers if "test_accuracy" in found]
+    if not of_configuration or not accuracy:
         return None
     return GroupSummary(
         family=family,
@@ -104,13 +111,16 @@ def _summarize(
         num_trials=len(members),
         accuracy=fmean(accuracy),
         accuracy_range=(min(accuracy), max(accuracy)),
-        last_hidden=_mean_interval(last),
+        last_hidden=_mean_interval(list(of_configuration.values())),
         peak=fmean(scalar.value for scalar in peak),
         peak_depth=fmean(scalar.value for scalar in depth),
     )
 
 
-def _mean_interval(members: Sequence[Scalar]) -> Scalar:
-    if len(members) == 1:
-        return members[0]
-    return Scalar(*mean_interval([scalar.value for scalar in members]))
+def _mean_interval(configurations: Sequence[Sequence[Scalar]]) -> Scalar:
+    if len(configurations) == 1:
+        configurations = [[one] for one in configurations[0]]
+    if len(configurations) == 1:
+        return configurations[0][0]
+    units = [fmean(scalar.value for scalar in own) for own in configurations]
+    return Scalar(*mean_interval(units)) if len(units) >= MIN_UNITS else Scalar(fmean(units))

@@ -107,8 +107,8 @@ def correction_in_words(kind: str, num_places: int, num_pairs: int) -> str:
     what = f"{num_places} {kind if num_places > 1 else kind[:-1]}"
     pairs = "" if num_pairs == 1 else f" and {num_pairs} pairs"
     return (
-        f"intervals are 95% Student t for all {what}{pairs} of a quantity at once (max-t over "
-        "simulated differences of none); scalars likewise, together"
+        f"intervals are 95% Student t for all {what}{pairs} of a quantity at once (by the "
+        "largest t of differences simulated where there is none); scalars likewise, together"
     )
 
 

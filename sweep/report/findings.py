@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sweep.claims.intervals import Estimate, estimate_values, read_values
 from sweep.claims.statistics import NoValueError
 from sweep.config import ClaimConfig, RegressionConfig
+from sweep.mean import MIN_UNITS
 from sweep.regression import family_of
 from sweep.results import TrialResult
 from sweep.summary import UNTRAINED, shown_variants, variant
@@ -76,7 +77,9 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """By the whole interval's side of 1; no side is presupposed."""
+        """By the whole interval's side of 1; no side is presupposed, and few networks tell none."""
+        if self.num_networks < MIN_UNITS:
+            return self.words.unclear
         if self.estimate.low > 1:
             return self.words.above
         return self.words.below if self.estimate.high < 1 else self.words.unclear

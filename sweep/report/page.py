@@ -13,12 +13,12 @@ import plotly.offline
 from markupsafe import Markup
 
 from sweep.claims import SweepClaims
+from sweep.mean import MIN_UNITS
 from sweep.published.compare import compare_published
 from sweep.regression import Regression, headline
 from sweep.report.claims_table import claims_context
 from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.payload import sweep_payload
-from sweep.report.profiles import MIN_UNITS
 from sweep.report.published_figures import published_figures
 from sweep.report.regression_table import regression_context
 from sweep.report.significant import script_json

@@ -11,10 +11,10 @@ from typing import Any
 
 from scipy.stats import t as student
 
+from sweep.mean import MIN_UNITS
 from sweep.regression import FAMILY, SEED, Regression, family_of
 from sweep.report.payload_layers import Layers, Quantity, collect_layers, epoch_profiles
 from sweep.report.payload_trials import scalar_columns, trial_columns
-from sweep.report.profiles import MIN_UNITS
 from sweep.report.significant import script_json
 from sweep.results import SUMMARIES, SweepResults, TrialResult, scalar_name
 from sweep.space import varied_keys

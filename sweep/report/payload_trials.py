@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from sweep.regression import FAMILY, family_of
-from sweep.report.profiles import configuration
 from sweep.report.significant import significant
 from sweep.report.variants import variant_color
 from sweep.results import TrialResult, scalars, trial_parameters
@@ -41,7 +40,7 @@ def trial_columns(results: Sequence[TrialResult]) -> dict[str, Any]:
         "key": [result.trial.key for result in results],
         "name": [result.trial.name for result in results],
         "columns": columns,
-        "configuration": coded(configuration(result.trial) for result in results)["codes"],
+        "configuration": coded(result.trial.configuration for result in results)["codes"],
         "constants": constants,
         "variant_colors": [variant_color(name) for name in columns[VARIANT]["values"]],
     }

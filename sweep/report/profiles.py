@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from sweep.mean import MIN_UNITS
 from sweep.measurement import Measurement
 from sweep.results import TrialResult
-from sweep.space import Trial
 
-# Of two or three the interval is wider than all that was seen, and tells nothing.
-MIN_UNITS = 4
 Ends = tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]
 ENDS = ("low", "high")
 GRID = np.linspace(0.0, 1.0, 41)
@@ -48,7 +46,7 @@ def mean_profile(results: Sequence[TrialResult], quantity: str) -> MeanProfile |
         if len(points) > 1:
             depth, value = zip(*points, strict=True)
             curve = np.interp(GRID, depth, value)
-            curves.setdefault(configuration(result.trial), []).append(curve)
+            curves.setdefault(result.trial.configuration, []).append(curve)
     if not curves:
         return None
     stack = np.stack([curve for members in curves.values() for curve in members])
@@ -92,8 +90,3 @@ def mean_ends(units: NDArray[np.float64], mean: NDArray[np.float64]) -> Ends:
         return None, None
     reach = float(student.ppf(0.975, number - 1)) * units.std(axis=0, ddof=1) / number**0.5
     return mean - reach, mean + reach
-
-
-def configuration(trial: Trial) -> str:
-    """What trials share that differ in nothing but their seed."""
-    return trial.role + trial.config.model_dump_json(exclude={"training": {"seed"}})

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from sweep.claims import judge_claims
 from sweep.errors import UserError
+from sweep.mean import MIN_UNITS
 from sweep.paths import DEFAULT_STORAGE
 from sweep.report.claims_table import print_claims
 from sweep.report.console import plain_table, say
@@ -64,7 +65,11 @@ def print_result(result: SweepResult, console: Console) -> None:
             f"{row.peak_depth:.2f}",
         )
     console.print(table)
-    say(console, "accuracy: mean [least, most]; last hidden: mean [95% interval over trials]")
+    say(
+        console,
+        "accuracy: mean [least, most]; last hidden: mean [95% interval over configurations, "
+        f"seeds averaged, of {MIN_UNITS} or more]",
+    )
     if result.regression is not None:
         print_headline(result.regression, console)
     if results.work.config.claims:

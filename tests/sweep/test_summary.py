@@ -1,7 +1,10 @@
 """A few lines that say what came out, and take no side."""
 
+import dataclasses
+
 import pytest
 
+from sweep.mean import mean_interval
 from sweep.regression import Correlation
 from sweep.results import scalars
 from sweep.summary import (
@@ -43,7 +46,7 @@ def test_families_are_summed_by_variant(finished):
     ]
     assert main_quantity(results) == "id/twonn"
     clean = [
-        scalars(r.rows)
+        r
         for r in results
         if r.trial.config.model.name == "cnn"
         and r.trial.role == "trained"
@@ -51,9 +54,20 @@ def test_families_are_summed_by_variant(finished):
     ]
     line = lines[0]
     assert line.num_trials == len(clean) == 4
-    values = [found["id_last_hidden/twonn"].value for found in clean]
+    values = [scalars(r.rows)["id_last_hidden/twonn"].value for r in clean]
     assert line.last_hidden.value == pytest.approx(sum(values) / 4)
-    assert line.last_hidden.low < line.last_hidden.value < line.last_hidden.high
+    assert line.last_hidden.low is None  # of two configurations, however many seeds
+    apart = [with_width(result, width) for width, result in enumerate(clean, start=1)]
+    (line,) = summarize_families(apart)
+    assert dataclasses.astuple(line.last_hidden) == pytest.approx(mean_interval(values))
+
+
+def with_width(result, width):
+    """The same network under another configuration."""
+    config = result.trial.config
+    model = config.model.model_copy(update={"width": width})
+    trial = dataclasses.replace(result.trial, config=config.model_copy(update={"model": model}))
+    return dataclasses.replace(result, trial=trial)
 
 
 def test_headline_is_the_first_predictor_overall_and_along_axes(finished):

@@ -11,7 +11,6 @@ from matplotlib.lines import Line2D
 from sweep.regression import families as families_of
 from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import SOFT, color_of, marker_of
-from sweep.report.profiles import configuration
 from sweep.report.stills.caption import describe, interval, readable, signed
 from sweep.report.stills.line_fit import fit_line
 from sweep.report.stills.material import Material
@@ -72,7 +71,7 @@ def points_table(material: Material) -> pd.DataFrame | None:
     trials = {result.trial.key: result.trial for result in material.results.results}
     found = part.assign(
         **{
-            UNIT: [configuration(trials[key]) for key in part["trial"]],
+            UNIT: [trials[key].configuration for key in part["trial"]],
             GROUP: families_of(part),
             IS_CLEAN: [variant(trials[key]) == TRUE_LABELS for key in part["trial"]],
         }

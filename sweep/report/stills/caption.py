@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 from sweep.measuring.classes import CLASSES
-from sweep.report.profiles import configuration
 from sweep.results import SweepResults, TrialResult
 
 NAMES = {
@@ -74,7 +73,7 @@ def describe(
 def describe_networks(drawn: Sequence[TrialResult]) -> str:
     """How many trained ones of how many configurations, and how many untrained."""
     trained = [result for result in drawn if result.trial.role == "trained"]
-    number = len({configuration(result.trial) for result in trained})
+    number = len({result.trial.configuration for result in trained})
     words = []
     if trained:
         several = f" in {number:,} configurations" if number < len(trained) else ""

@@ -14,7 +14,7 @@ from sweep.measurement import Measurement
 from sweep.measuring.scales import PREFIX, scale_quantity
 from sweep.report.panels import MAX_PANELS, finish, make_panels
 from sweep.report.picture import dash_of, marker_of
-from sweep.report.profiles import configuration, mean_ends
+from sweep.report.profiles import mean_ends
 from sweep.report.stills.bands import INTERVAL_ALPHA, RANGE_ALPHA, SAID
 from sweep.report.stills.caption import describe
 from sweep.report.stills.material import Material
@@ -116,7 +116,7 @@ def _curves(members: Sequence[TrialResult], ranks: Sequence[int]) -> Any:
         values = scalars([row for row in member.rows if _of_curve(row)])
         curve = [values[name].value if name in values else np.nan for name in names]
         if np.isfinite(curve).any():
-            found.setdefault(configuration(member.trial), []).append(curve)
+            found.setdefault(member.trial.configuration, []).append(curve)
     return [np.array(own) for own in found.values()] or None
 
 
