@@ -110,7 +110,11 @@ def read_line(line: Line, regression: Regression) -> str:
     """The linear model: what it is and why, and its slope in standard deviations."""
     model = line.model
     if model.kind == "mixed":
-        kind = f"mixed model with a random intercept for each of {model.num_families} families"
+        # Of several experiments a family has an intercept in each.
+        what = "families"
+        if model.num_families > len(regression.families):
+            what = "families (each experiment's apart)"
+        kind = f"mixed model with a random intercept for each of {model.num_families} {what}"
     elif model.num_families > 1:
         kind = f"linear model with an intercept for each family ({model.why}), clustered errors"
     else:
