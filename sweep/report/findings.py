@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sweep.claims.intervals import Estimate, estimate_values, read_values
 from sweep.claims.statistics import NoValueError
 from sweep.config import ClaimConfig, RegressionConfig
-from sweep.mean import MIN_UNITS
 from sweep.regression import family_of
 from sweep.results import TrialResult
 from sweep.summary import UNTRAINED, shown_variants, variant
@@ -61,6 +60,7 @@ TRAINING = Words(
     "is lower than before training",
     "is not clearly changed by training",
 )
+FEWEST = 3  # networks: two lie close together by chance too often
 # Families of one verdict that are named; of more, how many they are.
 MOST_NAMED = 6
 
@@ -77,9 +77,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """By the whole interval's side of 1; no side is presupposed, and few networks tell none."""
-        if self.num_networks < MIN_UNITS:
-            return self.words.unclear
+        """By the whole interval's side of 1; no side is presupposed."""
         if self.estimate.low > 1:
             return self.words.above
         return self.words.below if self.estimate.high < 1 else self.words.unclear
@@ -163,5 +161,6 @@ def _findings(
             estimate = estimate_values(claim, values, RegressionConfig())
         except NoValueError:
             continue
-        found.append(Finding(words, name, family, estimate, len(values.values)))
+        if len(values.values) >= FEWEST:
+            found.append(Finding(words, name, family, estimate, len(values.values)))
     return found

@@ -14,7 +14,7 @@ from sweep.measuring.scales import scale_quantity
 from sweep.paths import claim_storage, open_storage
 from sweep.progress import SilentProgress
 from sweep.report.page import render_page
-from sweep.report.profiles import configuration, mean_profile
+from sweep.report.profiles import mean_profile
 from sweep.results import SweepResults, TrialResult, scalars
 from sweep.space import make_trials
 from sweep.summary import TRUE_LABELS, variant
@@ -142,8 +142,8 @@ def test_band_is_over_configurations_and_of_few_the_full_range(open_page, tmp_pa
         for one in results.results
         if variant(one.trial) == TRUE_LABELS and one.trial.config.model.name == "cnn"
     ]
-    kept = sorted({configuration(one.trial) for one in members})[:configurations]
-    members = [one for one in members if configuration(one.trial) in kept]
+    kept = sorted({one.trial.configuration for one in members})[:configurations]
+    members = [one for one in members if one.trial.configuration in kept]
     wanted = mean_profile(members, "id/twonn")
     assert (wanted.num_trials, wanted.num_configurations) == (seeds * len(kept), len(kept))
     path = tmp_path / "report.html"
