@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sweep.measurement import write_rows
-from sweep.results import rows_digest, scalars, trial_parameters
+from sweep.results import rows_digest, trial_parameters
+from sweep.scalars import scalars
 from sweep.tracking import MlflowTracker, connect
 from sweep.tracking.content import trial_metrics
 from sweep.tracking.names import metric_name

@@ -17,7 +17,8 @@ from sweep.config import AnalysesConfig, ModelConfig, TrainingConfig, TrialConfi
 from sweep.errors import UserError
 from sweep.profiling import profile_network
 from sweep.progress import Progress
-from sweep.results import SweepResults, scalars
+from sweep.results import SweepResults
+from sweep.scalars import scalars
 from sweep.sealing import MANIFEST
 from sweep.space import Trial
 

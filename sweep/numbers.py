@@ -10,7 +10,8 @@ import pandas as pd
 
 from sweep.measurement import Measurement
 from sweep.regression.variables import HIGH, HISTORY, LOW, Variable, layer_value
-from sweep.results import Scalar, TrialResult, scalars, sorted_trials, trial_parameters
+from sweep.results import TrialResult, sorted_trials, trial_parameters
+from sweep.scalars import Scalar, scalars
 
 
 def numbers_table(results: Iterable[TrialResult], layers: Sequence[Variable] = ()) -> pd.DataFrame:

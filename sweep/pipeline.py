@@ -27,10 +27,10 @@ from sweep.results import (
     load_results,
     load_trial,
     plan_trials,
-    scalars,
     settle_regression,
     write_plan,
 )
+from sweep.scalars import scalars
 from sweep.sealing import remove_unfinished
 from sweep.space import Trial, make_trials
 from sweep.sweepfile import SweepFile

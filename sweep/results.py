@@ -1,4 +1,4 @@
-"""What a sweep has sealed, read back: rows, scalars and one table of trials.
+"""What a sweep has sealed, read back: rows, and one table of trials.
 
 Knows rows, never an analysis by name.
 """
@@ -6,42 +6,26 @@ Knows rows, never an analysis by name.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from sweep.collector import collector_paused
 from sweep.config import RegressionConfig, SweepConfig, TrialConfig
 from sweep.data.partitions import ImageData, prepared_data
 from sweep.errors import UserError
-from sweep.measurement import Measurement, last_hidden, to_table
+from sweep.measurement import Measurement
 from sweep.measuring import make_analyses
 from sweep.measuring.sealed import is_measured, read_measurements, sealed_digest
 from sweep.nearest import nearest
 from sweep.paths import Storage
-from sweep.sealing import check_output, content_key, write_file, write_output
+from sweep.scalars import SUMMARIES, scalar_name, scalars
+from sweep.sealing import content_key, write_file
 from sweep.space import Trial, flatten, make_trials
 from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.work import Work
-
-# What `scalars` makes of a quantity that is measured per layer.
-SUMMARIES = ("last_hidden", "peak", "peak_depth", "slope")
-HALF = 0.5  # relative depth from which the slope is taken
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """One number of a trial, with its 95% interval where it has one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -180,71 +164,9 @@ def plan_trials(config: SweepConfig, storage: Storage) -> tuple[list[Trial], Ima
     return make_trials(config, data.digest if data else ""), data
 
 
-def scalars(rows: Sequence[Measurement]) -> dict[str, Scalar]:
-    """The numbers that sum up one checkpoint, by name.
-
-    A quantity of the network keeps its name. A quantity of layers, such as "id/twonn",
-    gives `id_last_hidden/twonn`, `id_peak/twonn` (its largest value over the layers after
-    the input and before the output), `id_peak_depth/twonn` (where that is) and
-    `id_slope/twonn` (its least-squares slope over relative depth, from half depth to the last
-    hidden layer, where there are two layers). Numbers that are not finite are left out.
-    """
-    hidden = last_hidden(rows)
-    found: dict[str, Scalar] = {}
-    profiles: dict[str, list[Measurement]] = {}
-    for row in rows:
-        if not math.isfinite(row.value) or row.quantity == "last_hidden":
-            continue
-        if row.layer_index is None:
-            found[row.quantity] = Scalar(row.value, row.low, row.high)
-        else:
-            profiles.setdefault(row.quantity, []).append(row)
-    for quantity, profile in profiles.items():
-        for row in profile:
-            if row.layer_index == hidden.get((row.trial, row.checkpoint)):
-                name = scalar_name(quantity, "last_hidden")
-                found[name] = Scalar(row.value, row.low, row.high)
-        inner = [row for row in profile if 0 < (row.relative_depth or 0) < 1] or profile
-        peak = max(inner, key=lambda row: row.value)
-        found[scalar_name(quantity, "peak")] = Scalar(peak.value, peak.low, peak.high)
-        found[scalar_name(quantity, "peak_depth")] = Scalar(peak.relative_depth or 0.0)
-        last = hidden.get((peak.trial, peak.checkpoint))
-        slope = None if last is None else _slope(profile, last)
-        if slope is not None:
-            found[scalar_name(quantity, "slope")] = Scalar(slope)
-    return found
-
-
-def _slope(profile: Sequence[Measurement], last_hidden: int) -> float | None:
-    """Least squares over the layers from half depth to the last hidden one; None for one."""
-    places = [
-        (row.relative_depth, row.value)
-        for row in profile
-        if row.relative_depth is not None
-        and row.relative_depth >= HALF
-        and (row.layer_index or 0) <= last_hidden
-    ]
-    if len({depth for depth, _ in places}) < 2:
-        return None
-    center = fmean(depth for depth, _ in places)
-    spread = sum((depth - center) ** 2 for depth, _ in places)
-    return sum((depth - center) * value for depth, value in places) / spread
-
-
 def rows_digest(rows: Iterable[Measurement]) -> str:
     """A digest of the rows: equal for equal rows. NaN is no JSON, so it stands as text."""
     return content_key([repr(row) for row in rows])
-
-
-def scalar_name(quantity: str, summary: str) -> str:
-    """From "id/twonn@cat" and "peak" to "id_peak/twonn@cat", whatever the class is called.
-
-    >>> scalar_name("pc_id@a/b", "peak")
-    'pc_id_peak@a/b'
-    """
-    measured, at, probe = quantity.partition("@")
-    head, slash, tail = measured.partition("/")
-    return f"{head}_{summary}{slash}{tail}{at}{probe}"
 
 
 def settle_regression(config: SweepConfig) -> RegressionConfig:
@@ -307,45 +229,3 @@ def sorted_trials(records: list[dict[str, Any]]) -> pd.DataFrame:
     """Records of trials as a table in the order of their keys, wherever they came from."""
     table = pd.DataFrame(records)
     return table.sort_values("trial", ignore_index=True) if len(table) else table
-
-
-def export_rows(storage: Storage, name: str, output: Path) -> int:
-    """Write all measurement rows of a sweep to one Parquet or CSV file; returns their number.
-
-    Trials stand in the order of the plan, so equal sweeps give equal bytes.
-    """
-    check_export(output)
-    results = load_results(storage, name)
-    return write_rows_to(output, [row for result in results.results for row in result.all_rows])
-
-
-def check_export(output: Path) -> None:
-    """Raise UserError unless rows can be written to this file, before any work."""
-    check_output(output, *WRITERS)
-
-
-def write_rows_to(output: Path, rows: Sequence[Measurement]) -> int:
-    """Write measurement rows to a .parquet or .csv file; returns their number."""
-    table = to_table(rows)
-    sink = pa.BufferOutputStream()
-    WRITERS[output.suffix](table, sink)
-    write_output(output, sink.getvalue().to_pybytes())
-    return int(table.num_rows)
-
-
-def _write_parquet(table: pa.Table, sink: Any) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(table, sink)
-
-
-def _write_csv(table: pa.Table, sink: Any) -> None:
-    import pyarrow.csv
-
-    pyarrow.csv.write_csv(table, sink)
-
-
-WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
-}

@@ -11,7 +11,8 @@ from sweep.measuring import is_control
 from sweep.regression import headline as headline
 from sweep.regression import interval_text as interval_text
 from sweep.regression import read_correlation as read_correlation
-from sweep.results import Scalar, TrialResult, scalar_name, scalars
+from sweep.results import TrialResult
+from sweep.scalars import Scalar, scalar_name, scalars
 from sweep.space import Trial
 
 TRUE_LABELS = "true labels"

@@ -28,15 +28,8 @@ from sweep.prediction import (
 from sweep.predictors import Feature, Networks, PredictorSet
 from sweep.progress import Progress
 from sweep.regression import FAMILY, SEED, family_of
-from sweep.results import (
-    SUMMARIES,
-    SweepResults,
-    load_results,
-    scalar_name,
-    scalars,
-    trial_parameters,
-    trials_table,
-)
+from sweep.results import SweepResults, load_results, trial_parameters, trials_table
+from sweep.scalars import SUMMARIES, scalar_name, scalars
 
 RESPONSE = "test_accuracy"
 PROFILE = ("last_hidden", "peak", "peak_depth")  # of the main quantity, unless named

@@ -21,7 +21,8 @@ from sweep.config import ClaimConfig, RegressionConfig
 from sweep.mean import mean_interval
 from sweep.regression import MIN_CONFIGURATIONS
 from sweep.regression.correlation import ClusteredSample, correlate
-from sweep.results import TrialResult, scalar_name
+from sweep.results import TrialResult
+from sweep.scalars import scalar_name
 
 CORRELATION = "correlation"
 

@@ -10,7 +10,7 @@ from sweep.errors import UserError
 from sweep.measuring import make_analyses
 from sweep.nearest import nearest
 from sweep.reader import axis_names
-from sweep.results import SUMMARIES, scalar_name
+from sweep.scalars import SUMMARIES, scalar_name
 
 ROLES = ("trained", "untrained")
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from sweep.config import ClaimConfig
 from sweep.measurement import Measurement
-from sweep.results import TrialResult, scalars
+from sweep.results import TrialResult
+from sweep.scalars import scalars
 from sweep.space import untrained_twin
 
 HALF = 0.5  # of a network's depth

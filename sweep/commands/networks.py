@@ -92,9 +92,9 @@ def profile(
     import json
 
     from sweep.api import profile as measured
+    from sweep.export import check_export, write_rows_to
     from sweep.report.picture import to_png
     from sweep.report.profile_table import draw_profile_of, print_profile
-    from sweep.results import check_export, write_rows_to
     from sweep.sealing import check_output, write_output
 
     if png is not None:

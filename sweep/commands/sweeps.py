@@ -167,7 +167,7 @@ def export(
     storage: StorageOption = DEFAULT,
 ) -> None:
     """Export all measurement rows of a sweep to one file."""
-    from sweep.results import export_rows
+    from sweep.export import export_rows
 
     folder = existing(storage)
     count = export_rows(folder, sweep_name(sweep, folder), output)

@@ -20,7 +20,7 @@ from sweep.comparison.words import correction_in_words, profile_sentences
 from sweep.errors import UserError
 from sweep.measuring import is_control
 from sweep.nearest import nearest
-from sweep.results import scalar_name
+from sweep.scalars import scalar_name
 
 ALL = "all"
 # Of each network, and of each layer quantity that is compared.

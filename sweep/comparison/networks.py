@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.measurement import Measurement
-from sweep.results import Scalar, TrialResult, scalars, trial_parameters
+from sweep.results import TrialResult, trial_parameters
+from sweep.scalars import Scalar, scalars
 from sweep.space import Trial
 from sweep.training.checkpoints import Record
 

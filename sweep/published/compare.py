@@ -19,7 +19,8 @@ from sweep.published.tables import (
     PublishedValue,
     read_published,
 )
-from sweep.results import SweepResults, TrialResult, scalars
+from sweep.results import SweepResults, TrialResult
+from sweep.scalars import scalars
 from sweep.space import Trial
 from sweep.summary import main_quantity
 

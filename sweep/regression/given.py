@@ -64,7 +64,7 @@ def read_published_table(name: str) -> pd.DataFrame:
             f"{PUBLISHED}{name} holds profiles and no response to regress; there is: "
             f"{', '.join(PUBLISHED + one for one in scatters)}"
         )
-    from sweep.results import scalar_name
+    from sweep.scalars import scalar_name
 
     predictor = scalar_name(table.quantity, table.values[0].layer)
     records = []

@@ -19,7 +19,7 @@ def default_predictors(quantities: Sequence[str], known: Sequence[str]) -> list[
     quantities: measured per layer, controls left out, the main one first. The last hidden
     layer's value of each; peak and slope of the main one; parameter count, training loss.
     """
-    from sweep.results import scalar_name
+    from sweep.scalars import scalar_name
 
     names = [scalar_name(quantity, "last_hidden") for quantity in quantities]
     names += [scalar_name(quantity, s) for quantity in quantities[:1] for s in ("peak", "slope")]

@@ -9,7 +9,8 @@ from statistics import fmean
 import matplotlib as mpl
 from matplotlib.colors import to_hex
 
-from sweep.results import TrialResult, scalars
+from sweep.results import TrialResult
+from sweep.scalars import scalars
 
 
 def by_epoch(results: Sequence[TrialResult]) -> dict[float, list[TrialResult]]:

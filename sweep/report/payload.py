@@ -16,7 +16,8 @@ from sweep.regression import FAMILY, SEED, Regression, family_of
 from sweep.report.payload_layers import Layers, Quantity, collect_layers, epoch_profiles
 from sweep.report.payload_trials import scalar_columns, trial_columns
 from sweep.report.significant import script_json
-from sweep.results import SUMMARIES, SweepResults, TrialResult, scalar_name
+from sweep.results import SweepResults, TrialResult
+from sweep.scalars import SUMMARIES, scalar_name
 from sweep.space import varied_keys
 
 # plotly takes 4.8 million bytes of the 15 that a page may have.

@@ -9,7 +9,8 @@ from typing import Any
 from sweep.regression import FAMILY, family_of
 from sweep.report.significant import significant
 from sweep.report.variants import variant_color
-from sweep.results import TrialResult, scalars, trial_parameters
+from sweep.results import TrialResult, trial_parameters
+from sweep.scalars import scalars
 from sweep.summary import variant
 
 # What every trial has beside its configuration.

@@ -14,7 +14,8 @@ from sweep.measurement import Measurement
 from sweep.measuring import is_control
 from sweep.measuring.classes import is_of_class
 from sweep.report.picture import COLORS
-from sweep.results import TrialResult, scalar_name, scalars
+from sweep.results import TrialResult
+from sweep.scalars import scalar_name, scalars
 
 WIDTH, HEIGHT = 720, 460
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 76, 46  # margins; the legend stands above the curves

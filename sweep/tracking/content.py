@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from sweep.measurement import Measurement, to_table
 from sweep.report.profile_picture import draw_profile_svg
-from sweep.results import Scalar, TrialResult, scalars, trial_parameters
+from sweep.results import TrialResult, trial_parameters
+from sweep.scalars import Scalar, scalars
 from sweep.sealing import MANIFEST
 from sweep.space import Trial
 from sweep.tracking.description import run_link

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sweep.config import SweepConfig
 from sweep.measuring import make_analyses
-from sweep.results import scalar_name
+from sweep.scalars import scalar_name
 from sweep.tracking.views import TRAINING, View
 
 

@@ -21,7 +21,8 @@ from sweep.nearest import did_you_mean
 from sweep.numbers import interval_columns, layer_columns
 from sweep.reader import axis_names
 from sweep.regression.variables import Variable
-from sweep.results import scalar_name, sorted_trials
+from sweep.results import sorted_trials
+from sweep.scalars import scalar_name
 from sweep.tracking.names import BY_EPOCH, quantity_name
 from sweep.tracking.store import TAG, answering, check_there, connect, hide_password, search_runs
 

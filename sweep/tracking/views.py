@@ -16,7 +16,7 @@ from typing import Any
 
 from sweep.config import SweepConfig
 from sweep.measuring import make_analyses
-from sweep.results import scalar_name
+from sweep.scalars import scalar_name
 from sweep.sealing import content_key
 
 TAG_PREFIX = "mlflow.sharedViewState."

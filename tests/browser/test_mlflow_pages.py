@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sweep.results import scalars
+from sweep.scalars import scalars
 from tests.sweep.mlflow_servers import MlflowServer
 
 SECONDS = 60

@@ -15,7 +15,8 @@ from sweep.paths import claim_storage, open_storage
 from sweep.progress import SilentProgress
 from sweep.report.page import render_page
 from sweep.report.profiles import mean_profile
-from sweep.results import SweepResults, TrialResult, scalars
+from sweep.results import SweepResults, TrialResult
+from sweep.scalars import scalars
 from sweep.space import make_trials
 from sweep.summary import TRUE_LABELS, variant
 from sweep.sweepfile import parse_sweep

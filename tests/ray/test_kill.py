@@ -10,8 +10,8 @@ import time
 import psutil
 import pytest
 
+from sweep.export import export_rows
 from sweep.paths import open_storage
-from sweep.results import export_rows
 from sweep.sealing import TEMPORARY_PREFIX
 from sweep.tracking import connect, search_runs
 

@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from sweep.execution import LocalProcess
+from sweep.export import export_rows
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress
-from sweep.results import export_rows
 from sweep.sweepfile import load_sweep
 
 pytestmark = [

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from sweep.execution import LocalProcess
+from sweep.export import export_rows
 from sweep.measurement import read_rows
 from sweep.models.catalog import build_network
 from sweep.numbers import numbers_table
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
-from sweep.results import export_rows, rows_digest, scalars, sealed_digests
+from sweep.results import rows_digest, sealed_digests
+from sweep.scalars import scalars
 from sweep.sealing import file_digest
 from sweep.sweepfile import parse_sweep
 from sweep.tracking import connect, read_sealed, search_runs

@@ -9,10 +9,10 @@ from sweep.cluster import Capacity, Node, check_capacity
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
+from sweep.export import export_rows
 from sweep.paths import open_storage
 from sweep.pipeline import plan_sweep, run_sweep
 from sweep.progress import PlainProgress, SilentProgress
-from sweep.results import export_rows
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, search_runs
 

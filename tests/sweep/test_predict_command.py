@@ -12,7 +12,7 @@ from sweep.execution import LocalProcess
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
-from sweep.results import scalars
+from sweep.scalars import scalars
 from sweep.sweepfile import load_sweep
 from tests.sweep.command_line import call
 

@@ -24,7 +24,8 @@ from sweep.report.payload_layers import collect_layers
 from sweep.report.payload_trials import coded
 from sweep.report.profiles import GRID, mean_profile
 from sweep.report.significant import script_json, significant
-from sweep.results import scalars, trial_parameters
+from sweep.results import trial_parameters
+from sweep.scalars import scalars
 from sweep.summary import TRUE_LABELS
 from sweep.sweepfile import parse_sweep
 from sweep.work import Failure

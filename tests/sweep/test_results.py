@@ -6,8 +6,10 @@ import pytest
 
 from sweep.config import SweepConfig
 from sweep.errors import UserError
+from sweep.export import export_rows
 from sweep.measurement import SCHEMA, Measurement
-from sweep.results import export_rows, load_results, scalars, settle_regression, trials_table
+from sweep.results import load_results, settle_regression, trials_table
+from sweep.scalars import scalars
 
 
 def layer(index, depth, value, quantity="id/twonn"):

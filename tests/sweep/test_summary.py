@@ -6,7 +6,7 @@ import pytest
 
 from sweep.mean import mean_interval
 from sweep.regression import Correlation
-from sweep.results import scalars
+from sweep.scalars import scalars
 from sweep.summary import (
     headline,
     interval_text,

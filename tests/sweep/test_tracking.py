@@ -14,7 +14,8 @@ from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.regression import regress
-from sweep.results import load_results, scalars, sealed_digests, settle_regression
+from sweep.results import load_results, sealed_digests, settle_regression
+from sweep.scalars import scalars
 from sweep.space import varied_keys
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, hide_password, read_sealed

@@ -11,7 +11,7 @@ from sweep.paths import open_storage
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.report.picture import COLORS
 from sweep.report.profile_picture import draw_profile_svg
-from sweep.results import Scalar, scalars
+from sweep.scalars import Scalar, scalars
 from sweep.sealing import file_digest, read_manifest
 from sweep.tracking import MlflowTracker, connect, search_runs
 from sweep.tracking.catchup import track_trials

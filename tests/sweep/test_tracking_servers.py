@@ -13,7 +13,8 @@ from sweep.errors import UserError
 from sweep.outcome import track_sweep
 from sweep.paths import open_storage
 from sweep.progress import PlainProgress, SilentProgress
-from sweep.results import load_results, scalars, sealed_digests
+from sweep.results import load_results, sealed_digests
+from sweep.scalars import scalars
 from sweep.tracking import (
     MlflowTracker,
     TrackingThread,

@@ -16,7 +16,8 @@ from sweep.report.profiles import mean_profile
 from sweep.report.stills.bands import RANGE_ALPHA
 from sweep.report.stills.caption import describe, readable
 from sweep.report.stills.material import Material
-from sweep.results import TrialResult, scalar_name
+from sweep.results import TrialResult
+from sweep.scalars import scalar_name
 
 # Epochs are drawn by their root: the first ones, where most happens, get room, and 0 a place.
 ROOT = 0.5

@@ -20,7 +20,8 @@ from sweep.report.stills.caption import describe
 from sweep.report.stills.material import Material
 from sweep.report.stills.variants import variant_handles, variant_style
 from sweep.report.variants import variant_color
-from sweep.results import TrialResult, scalar_name, scalars
+from sweep.results import TrialResult
+from sweep.scalars import scalar_name, scalars
 from sweep.summary import TRUE_LABELS, shown_variants
 
 X_LABEL = "farther rank, n"
