@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.ray
 
 def start(file, folder, log, *more):
     command = [sys.executable, "-m", "sweep", "run", str(file), "--storage", str(folder), *more]
-    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    # Whoever runs the tests in the background of a shell hands on that Ctrl-C is ignored.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=heard)
 
 
 def sealed(folder):
