@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import uuid
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,6 +22,7 @@ from sweep.tracking.views import TRIALS_TAG, trials_link
 LOCAL_FILE_SYSTEMS = ["btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"]
 MOUNTS = Path("/proc/mounts")
 BUSY_SECONDS = 5.0
+ENDING_SECONDS = 5.0  # for a server that was asked to end
 
 
 def open_embedded(storage: Storage) -> None:
@@ -48,9 +52,6 @@ def is_local(folder: Path) -> bool:
 
 def serve_ui(storage: Storage, port: int) -> int:
     """Serve the embedded store's MLflow pages on loopback until stopped; returns its exit code."""
-    import subprocess
-    import sys
-
     arguments = ["--backend-store-uri", storage.tracking_uri, "--host", "127.0.0.1"]
     arguments += ["--port", str(port), "--workers", "1"]
     environment = {"MLFLOW_DISABLE_TELEMETRY": "true", **os.environ}
@@ -59,11 +60,24 @@ def serve_ui(storage: Storage, port: int) -> int:
     lines = [f"starting MLflow on {address}; Ctrl-C ends it"]
     lines += [f"  {name}: {address}/{link}" for name, link in first_links(storage).items()]
     print("\n".join(lines), flush=True)  # noqa: T201
+    command = [sys.executable, "-m", "mlflow", "server", *arguments]
+    # A group of its own: MLflow's server starts others, and all of them are to end with us.
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
-        command = [sys.executable, "-m", "mlflow", "server", *arguments]
-        return subprocess.call(command, env=environment)
+        return server.wait()
     except KeyboardInterrupt:
         return 0
+    finally:
+        _end_group(server)
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started; what does not end when asked to is killed."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, kind)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(ENDING_SECONDS)
 
 
 def first_links(storage: Storage) -> dict[str, str]:

@@ -41,7 +41,10 @@ def test_ui_serves_the_embedded_store_on_loopback(finished, tmp_path):
         ]
         assert set(listening) == {"127.0.0.1"}
     finally:
-        for child in [*family, process]:
-            child.terminate()
+        process.terminate()
         process.wait(30)
-    psutil.wait_procs(family, timeout=30)
+        _, alive = psutil.wait_procs(family, timeout=10)
+        for child in alive:
+            child.kill()
+    assert family
+    assert alive == []
