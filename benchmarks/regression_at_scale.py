@@ -39,7 +39,7 @@ def measure(source: str, storage: str, sweep: str) -> dict[str, float]:
 
 def profile(storage: str, sweep: str) -> None:
     """Seconds of the parts, of one more run in this process."""
-    from sweep.across import read_sweep
+    from sweep.gathering import read_sweep
     from sweep.paths import open_storage
     from sweep.regression import regress
     from sweep.results import load_plan, load_sealed, sealed_digests

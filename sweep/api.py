@@ -179,7 +179,8 @@ def regress(
 
     Raises UserError, with one clear line, for what can't be found, filtered or regressed.
     """
-    from sweep.across import Question, keep_answer, regress_across
+    from sweep.across import keep_answer, regress_across
+    from sweep.question import Question
 
     def given(names: Sequence[str] | None) -> tuple[str, ...] | None:
         return None if names is None else tuple(names)

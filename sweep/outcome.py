@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.across import read_sweep
 from sweep.claims import judge_claims
+from sweep.gathering import read_sweep
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.regression import Regression, regress

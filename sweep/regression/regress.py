@@ -9,21 +9,15 @@ import pandas as pd
 
 from sweep.config import RegressionConfig
 from sweep.regression.attenuation import correct_attenuation, error_variances
-from sweep.regression.clusters import Clusters, Floats, mean_by
-from sweep.regression.correlation import Coefficient, Method, correlate_all
-from sweep.regression.draws import Draws
-from sweep.regression.footing import Footing, compare_predictors
+from sweep.regression.by_scope import METHODS, correlate_scopes
 from sweep.regression.holdout import MIN_FAMILIES, hold_out
 from sweep.regression.influence import influences
-from sweep.regression.kendall import kendall
 from sweep.regression.mixed import fit_model
 from sweep.regression.partial import partial_correlation
 from sweep.regression.result import (
     WITHIN,
     Carrier,
     Corrected,
-    Correlation,
-    Granulated,
     Line,
     Partial,
     Predicted,
@@ -31,16 +25,13 @@ from sweep.regression.result import (
 )
 from sweep.regression.scopes import (
     ALL,
-    Scope,
     TooFewError,
-    check_varies,
     clusters_of,
-    make_scopes,
 )
-from sweep.regression.study import MIN_SHARE, Chosen, Study, network_families
+from sweep.regression.study import Chosen, Study
+from sweep.regression.taking_part import compare_all
 from sweep.regression.variables import parse_variable
 
-METHODS: tuple[Method, ...] = ("pearson", "spearman")
 NUM_CARRIERS = 5  # networks told of each predictor: those that change r most
 
 
@@ -74,7 +65,7 @@ def regress(
             skipped.append(f"{predictor}: no trial has {names}")
         else:
             asked.append(predictor)
-    correlations, granulated, reasons = _correlations(study, asked)
+    correlations, granulated, reasons = correlate_scopes(study, asked)
     found = Regression(
         response=study.response,
         correlations=correlations,
@@ -87,7 +78,7 @@ def regress(
         num_configurations=_num_configurations(study),
         families=sorted(set(map(str, study.family))) if study.family is not None else [],
         granulated=granulated,
-        footing=_footing(study, asked) if len(asked) > 1 else None,
+        footing=compare_all(study, asked) if len(asked) > 1 else None,
         notes=study.notes,
         chosen=chosen,
     )
@@ -105,94 +96,6 @@ def regress(
         found.influences.extend(_carriers(part))
         found.corrected.extend(_corrected(study, part))
     return found
-
-
-def _correlations(
-    study: Study, predictors: Sequence[str]
-) -> tuple[list[Correlation], list[Granulated], list[str]]:
-    """Of each predictor in each scope by each method; granulated; what could not be."""
-    columns = {name: study.column(name) for name in predictors}
-    y = study.column(study.response) if predictors else np.empty(0)
-    found: dict[tuple[str, str], list[Correlation]] = {}
-    reasons: dict[tuple[str, str], str] = {}
-    scopes = make_scopes(study.table, study.axes)
-    for scope in scopes:
-        for names, rows in _alike(columns, y, scope):
-            part = study.table.iloc[rows]
-            try:
-                kept, clusters = clusters_of(part, study.axes, scope.fixed)
-            except TooFewError as error:
-                reasons |= {(name, scope.name): str(error) for name in names}
-                continue
-            rows = rows[kept]
-            varied = []
-            for name in names:
-                try:
-                    check_varies(columns[name][rows], y[rows], clusters)
-                    varied.append(name)
-                except TooFewError as error:
-                    reasons[name, scope.name] = str(error)
-            x = np.column_stack([columns[name][rows] for name in varied]) if varied else None
-            if x is not None:
-                rows_of = _of_scope(study, scope, varied, x, y[rows], clusters)
-                found |= {(name, scope.name): own for name, own in rows_of.items()}
-    pairs = [(name, scope.name) for name in predictors for scope in scopes]
-    correlations = [row for pair in pairs for row in found.get(pair, [])]
-    skipped = [f"{name} {scope}: {reasons[name, scope]}" for name, scope in pairs
-               if (name, scope) in reasons]  # fmt: skip
-    return correlations, _granulated(correlations, scopes), skipped
-
-
-def _alike(
-    columns: dict[str, Floats], y: Floats, scope: Scope
-) -> list[tuple[list[str], np.ndarray]]:
-    """Predictors that the same trials of a scope have, and these trials' rows."""
-    groups: dict[bytes, tuple[list[str], np.ndarray]] = {}
-    for name, column in columns.items():
-        there = scope.rows[np.isfinite(column[scope.rows]) & np.isfinite(y[scope.rows])]
-        groups.setdefault(there.tobytes(), ([], there))[0].append(name)
-    return list(groups.values())
-
-
-def _of_scope(
-    study: Study, scope: Scope, names: Sequence[str], x: Floats, y: Floats, clusters: Clusters
-) -> dict[str, list[Correlation]]:
-    config = study.config
-    draws = Draws(clusters, config.resamples, config.seed)
-    usual = correlate_all(x, y, METHODS, draws)
-    found: dict[str, list[Correlation]] = {}
-    for number, name in enumerate(names):
-        rng = np.random.default_rng(config.seed)
-        tau = kendall(x[:, number], y, clusters, config.resamples, rng)
-        by_method: list[tuple[str, Coefficient]] = [
-            *((method, usual[method][number]) for method in METHODS),
-            ("kendall", tau),
-        ]
-        found[name] = [
-            Correlation(
-                predictor=name,
-                response=study.response,
-                scope=scope.name,
-                method=method,
-                num_trials=len(y),
-                num_configurations=clusters.num_configurations,
-                num_groups=clusters.num_groups,
-                **vars(one),
-            )
-            for method, one in by_method
-        ]
-    return found
-
-
-def _granulated(rows: Sequence[Correlation], scopes: Sequence[Scope]) -> list[Granulated]:
-    axes = {scope.name: scope.axis for scope in scopes if scope.axis is not None}
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row.method == "kendall" and row.scope in axes:
-            found.setdefault(row.predictor, {})[str(axes[row.scope])] = row.value
-    return [
-        Granulated(name, psi, float(np.mean(list(psi.values())))) for name, psi in found.items()
-    ]
 
 
 def _add_partials(found: Regression, part: Chosen) -> None:
@@ -260,54 +163,6 @@ def _corrected(study: Study, part: Chosen) -> list[Corrected]:
         )
         for scope, draws in scopes
     ]
-
-
-def _footing(study: Study, predictors: Sequence[str]) -> Footing | None:
-    """All predictors on the networks that have every one of them."""
-    y = study.column(study.response)
-    there = np.isfinite(y)
-    names, left_out, columns = [], [], []
-    for name in predictors:
-        column = study.column(name)
-        share = float(np.isfinite(column[there]).mean()) if there.any() else 0.0
-        if share < MIN_SHARE:
-            left_out.append(f"{name}: {share:.0%} of the trials have it")
-        elif np.ptp(column[there & np.isfinite(column)]) == 0:
-            left_out.append(f"{name}: it does not vary")
-        else:
-            names.append(name)
-            columns.append(column)
-    if len(names) < 2 or np.ptp(y[there]) == 0:
-        return None
-    x = np.column_stack(columns)
-    rows = np.flatnonzero(there & np.isfinite(x).all(axis=1))
-    try:
-        _, clusters = clusters_of(study.table.iloc[rows], study.axes)
-    except TooFewError:
-        return None
-    x, y = x[rows], y[rows]
-    num = clusters.num_configurations
-    mean_x, mean_y = (mean_by(clusters.configuration, v, num) for v in (x, y))
-    varied = np.ptp(mean_x, axis=0) > 0
-    if varied.sum() < 2 or np.ptp(mean_y) == 0:
-        return None
-    family = (
-        None if study.family is None else network_families(study.family[rows].tolist(), clusters)
-    )
-    by_family = family is not None and len(set(family)) >= MIN_FAMILIES
-    fold = np.arange(len(mean_y))
-    if by_family:
-        fold = np.unique(np.array(family), return_inverse=True)[1]
-    return compare_predictors(
-        [name for name, own in zip(names, varied, strict=True) if own],
-        mean_x[:, varied],
-        mean_y,
-        fold,
-        "family" if by_family else "network",
-        left_out,
-        study.config.resamples,
-        study.config.seed,
-    )
 
 
 def _num_configurations(study: Study) -> int:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from sweep.across import Question, regress_across
+from sweep.across import regress_across
 from sweep.errors import UserError
 from sweep.outcome import track_sweep
 from sweep.paths import open_storage
 from sweep.progress import PlainProgress, SilentProgress
+from sweep.question import Question
 from sweep.results import load_results, sealed_digests
 from sweep.scalars import scalars
 from sweep.tracking import (
