@@ -12,6 +12,7 @@
 |  |  |- measured-<epoch>/<analysis>-<settings key>/    sealed: measurement rows
 |  |  |- activations-<epoch>/<settings key>/    while measuring, or kept: plan/, pass-0/part-0003/
 |  |  |- scratch-<epoch>/<settings key>/    while measuring: rows and tiles of single layers
+|  |  |- stopped.json        at which epoch the trial was stopped early, and by whom
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- report.html, regression.json
 |  |- overview.png, profiles.png, dynamics.png, published.png, regression.png
@@ -82,6 +83,10 @@ class TrialPaths:
     @property
     def failure(self) -> Path:
         return self.folder / "failure.json"
+
+    @property
+    def stopped(self) -> Path:
+        return self.folder / "stopped.json"
 
     def checkpoint(self, epoch: float) -> Path:
         return self.folder / f"checkpoint-{_epoch(epoch)}"

@@ -27,6 +27,9 @@ from sweep.sealing import content_key
 # Settings that some networks have and others don't; they are null for those.
 ARCHITECTURE = ("width", "depth", "batch_norm", "kernel_size")
 Role = Literal["trained", "untrained"]
+# Settings that came after the first sweeps were sealed, by dotted key: left out of a trial's key
+# while they have this value, at which they change nothing, so that what is sealed stays found.
+NEUTRAL: dict[str, Any] = {}
 SHORT_NAMES = {
     "epochs": "e",
     "optimizer": "",
@@ -50,7 +53,8 @@ class Trial:
     key: hash of the configuration and of the data's digest. role: "trained" here or, with
     weights and no epochs, elsewhere; "untrained" marks a network at initialization.
     earlier: epochs before the last at which it is measured too, ascending. checkpoint: the
-        epoch at which the network is meant; None: the last.
+        epoch at which the network is meant; None: the last. stopped: who ended its training
+        at that epoch; "": nobody.
     """
 
     key: str
@@ -58,6 +62,7 @@ class Trial:
     config: TrialConfig
     earlier: tuple[float, ...] = ()
     checkpoint: float | None = None
+    stopped: str = ""
 
     @property
     def epoch(self) -> float:
@@ -68,7 +73,12 @@ class Trial:
 
     def at(self, epoch: float) -> Trial:
         """The same network at an earlier epoch."""
-        return replace(self, earlier=(), checkpoint=epoch)
+        return replace(self, earlier=(), checkpoint=epoch, stopped="")
+
+    def stopped_at(self, epoch: float, by: str) -> Trial:
+        """The same network, whose training was ended early."""
+        earlier = tuple(one for one in self.earlier if one < epoch)
+        return replace(self, earlier=earlier, checkpoint=epoch, stopped=by)
 
     @property
     def checkpoints(self) -> list[Trial]:
@@ -205,4 +215,14 @@ def _trial(
     config: TrialConfig, role: Role, data_digest: str, epochs: Sequence[float] = ()
 ) -> Trial:
     earlier = tuple(sorted({epoch for epoch in epochs if epoch < config.training.epochs}))
-    return Trial(content_key([config.model_dump(), data_digest]), role, config, earlier)
+    return Trial(trial_key(config, data_digest), role, config, earlier)
+
+
+def trial_key(config: TrialConfig, data_digest: str) -> str:
+    """A hash of all that determines the trained network."""
+    settings = config.model_dump()
+    for key, neutral in NEUTRAL.items():
+        section, name = key.split(".")
+        if settings[section][name] == neutral:
+            del settings[section][name]
+    return content_key([settings, data_digest])

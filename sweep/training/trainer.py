@@ -22,6 +22,7 @@ from sweep.training.augmentation import augment
 from sweep.training.checkpoints import Record, begin_network, is_trained, write_checkpoint
 from sweep.training.labels import corrupt_labels
 from sweep.training.pixels import Pixels
+from sweep.training.stopping import Stop, StopTraining, write_stop
 from sweep.training.subset import choose_subset
 
 EVALUATION_BATCH = 512
@@ -40,6 +41,7 @@ def train_trial(
 
     device: where torch trains; the initialization and the order of batches are drawn on
     the CPU, so they don't depend on it.
+    on_epoch: told of each epoch; may raise StopTraining, which seals the trial there.
 
     Everything random comes from the trial's seed, so what this process did before doesn't
     matter. Raises TrialFailure if the loss stops being finite.
@@ -58,8 +60,15 @@ def train_trial(
 
         if config.epochs:
             set_dropout(network.network, config.dropout)
-            _train(network, trial, data, history, seal_at, on_epoch, device)
+            try:
+                _train(network, trial, data, history, seal_at, on_epoch, device)
+            except StopTraining as stop:
+                trial = trial.stopped_at(history[-1]["epoch"], stop.by)
     write_checkpoint(trial, data, paths, network, history)
+    if trial.stopped:
+        write_stop(paths, Stop(trial.epoch, trial.stopped))
+    else:
+        paths.stopped.unlink(missing_ok=True)
     paths.failure.unlink(missing_ok=True)
     return history
 

@@ -38,13 +38,14 @@ def tune_trials(work: Work, trials: Sequence[Trial], observer: Observer) -> None
     """Train the trials under Ray Tune; returns when each is sealed or failed."""
     os.environ.update(QUIET)
     by_key = {trial.key: trial for trial in trials}
-    resources = work.config.resources
-    request = {"cpu": float(resources.cpus), "gpu": float(resources.gpus)}
     payload = {
         trial.key: (trial.role, trial.config.model_dump(), trial.earlier) for trial in trials
     }
     tuner = tune.Tuner(
-        tune.with_resources(partial(_train, work=work, payload=payload), request),
+        tune.with_resources(
+            partial(_train, work=work, payload=payload),
+            partial(_request, work=work, payload=payload),
+        ),
         param_space={"trial": tune.grid_search(list(by_key))},
         tune_config=tune.TuneConfig(
             reuse_actors=True,
@@ -62,13 +63,26 @@ def tune_trials(work: Work, trials: Sequence[Trial], observer: Observer) -> None
     tuner.fit()
 
 
+def _request(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any, Any]]) -> Any:
+    """What Tune sets aside for one trial."""
+    _, settings, _ = payload[config["trial"]]
+    resources = work.config.resources.of(TrialConfig.model_validate(settings))
+    if resources.workers > 1:
+        from sweep.training.distributed import request
+
+        return request(resources)
+    bundle = {"CPU": float(resources.cpus), "GPU": resources.gpus}
+    return tune.PlacementGroupFactory([{name: value for name, value in bundle.items() if value}])
+
+
 def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any, Any]]) -> None:
     """The trainable: runs in a Tune worker, which other trials may have used before."""
-    torch.set_num_threads(work.config.resources.cpus)
     key = config["trial"]
     role, settings, earlier = payload[key]
     trial = Trial(key, role, TrialConfig.model_validate(settings), earlier)
     paths = work.paths(trial)
+    resources = work.config.resources.of(trial.config)
+    torch.set_num_threads(resources.cpus)
     reported = time.monotonic()
 
     def report(record: Record) -> None:
@@ -78,8 +92,14 @@ def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any
             tune.report(dict(record))
 
     try:
-        if not is_trained(trial, paths):
-            train_trial(trial, work.data, paths, report, work.config.resources.device)
+        if is_trained(trial, paths):
+            pass
+        elif resources.workers > 1:
+            from sweep.training.distributed import train_distributed
+
+            train_distributed(trial, work, report, resources)
+        else:
+            train_trial(trial, work.data, paths, report, resources.device)
     except Exception as error:
         record_failure(paths, describe_failure("train", error))
     # Tune wants at least one report of every trial.
