@@ -4,7 +4,7 @@
         machines.run(0, ["idsweep", ...])               # a finished process, as subprocess.run
         machines.popen(1, [...])                        # one that runs; killing it kills all of it
         machines.kill(1); machines.join(1)              # the power goes; the node comes back
-        machines.pids(1, "raylet")                      # for os.kill: processes of the node by title
+        machines.pids(1, "raylet")                      # for os.kill: the node's processes by title
 
 `folder/shared` is one folder on all nodes; `folder/private` is each node's own, as are its home,
 /dev/shm and Ray's /tmp/ray. Nodes have 10.77.0.1, .2, ...; `machines.hub` is 10.77.0.254, where
@@ -200,7 +200,9 @@ class Machines:
         return int(children[0])
 
     def _do(self, node, script):
-        done = self.run(node, ["sh", "-c", script], timeout=30)
+        # Its network alone, so that a process id means what it means here.
+        enter = ["nsenter", "-t", str(self._init(node)), "-n", "sh", "-c", script]
+        done = subprocess.run(enter, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
 
     def _answers(self):
