@@ -35,6 +35,7 @@ def test_ray_is_thin():
     assert users == {
         "sweep/cluster.py",
         "sweep/measuring/actors.py",
+        "sweep/nodes.py",  # asks every node; the preflight and the doctor say what
         "sweep/space.py",  # Tune's variant generator draws the trials
         "sweep/training/tune.py",
     }
