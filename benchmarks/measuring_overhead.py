@@ -29,7 +29,7 @@ from sweep.models.layers import find_layers
 from sweep.paths import claim_storage, open_storage
 from sweep.space import make_trials
 from sweep.sweepfile import load_sweep
-from sweep.training.trainer import evaluate
+from sweep.training.scores import evaluate
 from sweep.work import Work
 
 SETTINGS = ["training.epochs=0", "space=[{model.name: {grid: [mlp, cnn, resnet, separable]}}]"]

@@ -15,3 +15,11 @@ class SealError(UserError):
 
 class TrialFailure(Exception):  # noqa: N818 - a result of a trial, not an error of ours
     """One trial or measurement can't be completed; the others go on."""
+
+
+class Diverged(TrialFailure):
+    """A network whose loss is no longer finite: trained again, it would do the same."""
+
+
+class ClusterLost(Exception):  # noqa: N818 - nobody's mistake: the same command goes on
+    """The Ray cluster under a running sweep is gone; what is sealed is kept."""

@@ -29,7 +29,11 @@ ARCHITECTURE = ("width", "depth", "batch_norm", "kernel_size")
 Role = Literal["trained", "untrained"]
 # Settings that came after the first sweeps were sealed, by dotted key: left out of a trial's key
 # while they have this value, at which they change nothing, so that what is sealed stays found.
-NEUTRAL: dict[str, Any] = {}
+NEUTRAL: dict[str, Any] = {
+    "training.accumulate": 1,
+    "training.precision": "float32",
+    "training.compile": False,
+}
 SHORT_NAMES = {
     "epochs": "e",
     "optimizer": "",
@@ -42,6 +46,9 @@ SHORT_NAMES = {
     "num_images": "n",
     "augmentation": "",
     "label_noise": "noise",
+    "accumulate": "acc",
+    "precision": "",
+    "compile": "compiled",
     "luminance_gradient": "gradient",
 }
 
@@ -101,7 +108,9 @@ class Trial:
         for setting, short in SHORT_NAMES.items():
             value = getattr(training, setting)
             usual = TrainingConfig.model_fields[setting].default
-            if value != usual and (value or setting not in ("epochs", "dropout")):
+            if value is True:
+                parts.append(short)
+            elif value != usual and (value or setting not in ("epochs", "dropout")):
                 parts.append(f"{short}{value:g}" if isinstance(value, float) else f"{short}{value}")
         return "-".join([*parts, f"s{training.seed}"])
 

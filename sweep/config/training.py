@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, Seed
 
@@ -30,7 +31,23 @@ class TrainingConfig(Section):
         "are, which in our families is 0",
     )
     batch_size: int = Field(
-        default=64, ge=2, description="images per step; a lone last image joins the batch before"
+        default=64,
+        ge=2,
+        description="images per step, over all workers; a lone last image joins the batch before",
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        description="pieces in which a batch goes through the network, for less memory: their "
+        "gradients are summed by size, so that without batch norm the step is the same",
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="of forward and backward passes where it suits; weights stay float32. "
+        "float16 needs a GPU",
+    )
+    compile: bool = Field(
+        default=False, description="torch.compile, for long trainings; needs a C++ compiler"
     )
     num_images: int | None = Field(
         default=None,
@@ -61,3 +78,15 @@ class TrainingConfig(Section):
         default=0,
         description="of initialization, batch order, label noise, which images, augmentation",
     )
+
+    @model_validator(mode="after")
+    def _pieces_hold_two(self) -> TrainingConfig:
+        if 2 * self.accumulate > self.batch_size:
+            context = {"accumulate": self.accumulate, "batch_size": self.batch_size}
+            raise PydanticCustomError(
+                "sentence",
+                "accumulate: {accumulate} pieces of a batch of {batch_size} hold less than two "
+                "images each: ask for at most half of batch_size",
+                context,
+            )
+        return self

@@ -14,8 +14,8 @@ from sweep.measurement import Measurement
 from sweep.measuring.activations import pixel_batches
 from sweep.measuring.checkpoint import LayerView, NetworkView
 from sweep.training.labels import corrupt_labels
+from sweep.training.scores import TOP, evaluate
 from sweep.training.subset import choose_subset
-from sweep.training.trainer import TOP, evaluate
 
 
 class AccuracyAnalysis:

@@ -43,8 +43,12 @@ def write_checkpoint(
     paths: TrialPaths,
     network: ImageNetwork,
     history: Sequence[Record],
+    **more: Any,
 ) -> None:
-    """Seal the trial's checkpoint, unless it is; of published weights only the digest is kept."""
+    """Seal the trial's checkpoint, unless it is; of published weights only the digest is kept.
+
+    more: JSON values for its manifest.
+    """
     from safetensors.torch import save_model
 
     if is_sealed(paths.checkpoint(trial.epoch)):
@@ -56,6 +60,7 @@ def write_checkpoint(
         "data": data.digest,
         "epoch": trial.epoch,
         "origin": origin_of(trial.config.model),
+        **more,
     }
     if _is_published(trial):
         facts["weights_digest"] = weights_digest(network)

@@ -1,4 +1,4 @@
-"""Training one network: a plain function in one process, without Ray.
+"""Training one network: a plain function, without Ray, alone or as one of a team.
 
 Legend: N images, C channels, H height, W width.
 """
@@ -6,28 +6,27 @@ Legend: N images, C channels, H height, W width.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
-from sweep.config import TrainingConfig
 from sweep.data.partitions import ImageData
-from sweep.errors import TrialFailure
-from sweep.models.catalog import ImageNetwork
+from sweep.errors import Diverged
 from sweep.paths import TrialPaths
 from sweep.space import Trial
 from sweep.training.augmentation import augment
+from sweep.training.batches import split_epoch, split_step
 from sweep.training.checkpoints import Record, begin_network, is_trained, write_checkpoint
-from sweep.training.labels import corrupt_labels
-from sweep.training.pixels import Pixels
+from sweep.training.compilation import compiled, compiler_named
+from sweep.training.images import TrainingImages
+from sweep.training.optimization import set_dropout
+from sweep.training.precision import autocast, check_precision, left_out_steps
+from sweep.training.scores import evaluate
+from sweep.training.segments import WHOLE, Segment
+from sweep.training.state import Training, begin_training
 from sweep.training.stopping import Stop, StopTraining, write_stop
-from sweep.training.subset import choose_subset
-
-EVALUATION_BATCH = 512
-TOP = 5
-DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+from sweep.training.team import ALONE, Team
 
 
 def train_trial(
@@ -36,15 +35,22 @@ def train_trial(
     paths: TrialPaths,
     on_epoch: Callable[[Record], None] | None = None,
     device: str = "cpu",
+    *,
+    gpu_share: float = 1.0,
+    team: Team = ALONE,
+    segment: Segment = WHOLE,
 ) -> list[Record]:
     """Train the trial's network and seal its checkpoints; returns the history by epoch.
 
     device: where torch trains; the initialization and the order of batches are drawn on
-    the CPU, so they don't depend on it.
+    the CPU, so they don't depend on it. gpu_share: of the GPU's memory, what is the trial's.
     on_epoch: told of each epoch; may raise StopTraining, which seals the trial there.
+    team: of which this process is one; each calls this, and the one that leads seals.
+    segment: which part of the training to do now; one that has an end seals its state there.
 
     Everything random comes from the trial's seed, so what this process did before doesn't
-    matter. Raises TrialFailure if the loss stops being finite.
+    matter. Raises Diverged if the loss stops being finite, and TrialFailure for what the
+    trial asks and can't have.
     """
     config = trial.config.training
     history: list[Record] = []
@@ -54,17 +60,37 @@ def train_trial(
 
         def seal_at(epoch: float) -> None:
             checkpoint = trial.at(epoch)
-            if not is_trained(checkpoint, paths):
-                write_checkpoint(checkpoint, data, paths, network, history)
+            if team.leads and not is_trained(checkpoint, paths):
+                write_checkpoint(checkpoint, data, paths, network, history, **segment.facts)
                 network.to(device)
 
         if config.epochs:
+            check_precision(config.precision, device)
             set_dropout(network.network, config.dropout)
+            # Dropout differs from share to share, as it does from image to image.
+            torch.manual_seed(config.seed + (team.rank << 32))
+            images = TrainingImages(data, network.preprocessing, config, device, gpu_share)
+            network.network = team.with_shared_statistics(network.network, device)
+            steps = len(split_epoch(images.chosen, config.batch_size))
+            training = begin_training(network, config, config.epochs * steps, device)
+            training.history = history
+            segment.begin_with(training)
             try:
-                _train(network, trial, data, history, seal_at, on_epoch, device)
+                _train(training, images, trial, team, segment, seal_at, on_epoch, device)
             except StopTraining as stop:
                 trial = trial.stopped_at(history[-1]["epoch"], stop.by)
-    write_checkpoint(trial, data, paths, network, history)
+            except Diverged as error:
+                if not segment.ends_before(config.epochs):
+                    raise
+                training.step = segment.last(config.epochs) * steps
+                segment.seal_state(trial, training, str(error))
+                return history
+            if segment.ends_before(config.epochs) and not trial.stopped:
+                segment.seal_state(trial, training)
+                return history
+    if not team.leads:
+        return history
+    write_checkpoint(trial, data, paths, network, history, **segment.facts)
     if trial.stopped:
         write_stop(paths, Stop(trial.epoch, trial.stopped))
     else:
@@ -74,153 +100,112 @@ def train_trial(
 
 
 def _train(
-    network: ImageNetwork,
+    training: Training,
+    images: TrainingImages,
     trial: Trial,
-    data: ImageData,
-    history: list[Record],
+    team: Team,
+    segment: Segment,
     seal_at: Callable[[float], None],
     on_epoch: Callable[[Record], None] | None,
     device: str,
 ) -> None:
     """Train, adding to the history; `seal_at` is called at each epoch measured before the last."""
-    config = trial.config.training
-    network.to(device)
-    train, test = data.split("train"), data.split("test")
-    labels = corrupt_labels(train.labels, config.label_noise, data.num_classes, config.seed)
-    chosen = torch.from_numpy(choose_subset(train.labels, config.num_images, config.seed))
-    images, targets = Pixels(train, network.preprocessing, device), torch.from_numpy(labels)
-    test_images = Pixels(test, network.preprocessing, device)
-    test_targets = torch.from_numpy(test.labels.copy())
-    steps_per_epoch = len(_batches(chosen, config.batch_size))
-    optimizer = _optimizer(network, config)
-    schedule = _schedule(optimizer, config, config.epochs * steps_per_epoch)
+    config, network = trial.config.training, training.network
+    steps_per_epoch = len(split_epoch(images.chosen, config.batch_size))
     sealed_after = {
         epoch: max(1, round(epoch * steps_per_epoch)) if epoch else 0 for epoch in trial.earlier
     }
-    order = torch.Generator().manual_seed(config.seed)
-    changes = torch.Generator().manual_seed(config.seed)  # leaves the order of batches alone
-    step = 0
 
     def seal_due() -> None:
         for epoch, after in sealed_after.items():
-            if after == step:
+            if after == training.step:
                 seal_at(epoch)
 
+    called = compiled(team.synchronized(network), config.compile)
     seal_due()
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(training.step // steps_per_epoch + 1, segment.last(config.epochs) + 1):
         network.train()
         loss_sum = torch.zeros((), device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
-        learning_rate = schedule.get_last_lr()[0]
-        shuffled = chosen[torch.randperm(len(chosen), generator=order)]
-        for batch in _batches(shuffled, config.batch_size):
-            target = targets[batch].to(device)
-            logits = network(augment(images[batch], config.augmentation, changes))
-            loss = nn.functional.cross_entropy(logits, target)
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            loss_sum += loss.detach() * len(batch)
-            correct += (logits.detach().argmax(dim=1) == target).sum()
-            if step % steps_per_epoch:
+        learning_rate = training.schedule.get_last_lr()[0]
+        shuffled = images.chosen[torch.randperm(len(images.chosen), generator=training.order)]
+        for batch in split_epoch(shuffled, config.batch_size):
+            with compiler_named(config.compile):
+                loss, right = _step(training, called, images, batch, trial, team, device)
+            loss_sum += loss
+            correct += right
+            if training.step % steps_per_epoch:
                 seal_due()
-        scores = evaluate(
-            network,
-            (
-                (test_images[batch], test_targets[batch].to(device))
-                for batch in torch.split(torch.arange(len(test_targets)), EVALUATION_BATCH)
-            ),
-        )
+        train_loss = float(team.sum(loss_sum)) / len(images.chosen)
+        scores = evaluate(network, images.test_batches(team), team)
         record = {
             "epoch": float(epoch),
             "learning_rate": float(learning_rate),
-            "train_loss": float(loss_sum) / len(chosen),
-            "train_accuracy": int(correct) / len(chosen),
+            "train_loss": train_loss,
+            "train_accuracy": int(team.sum(correct)) / len(images.chosen),
             "test_loss": scores.loss,
             "test_accuracy": scores.accuracy,
         }
-        if not math.isfinite(record["train_loss"]) or not math.isfinite(scores.loss):
-            raise TrialFailure(
-                f"the loss is not finite in epoch {epoch} (train {record['train_loss']:.3g}, "
-                f"test {scores.loss:.3g}) at learning_rate {config.learning_rate:g}: lower it"
+        if not math.isfinite(train_loss) or not math.isfinite(scores.loss):
+            raise Diverged(
+                f"the loss is not finite in epoch {epoch} (train {train_loss:.3g}, "
+                f"test {scores.loss:.3g}) at learning_rate "
+                f"{segment.values.get('learning_rate', config.learning_rate):g}: lower it"
             )
-        history.append(record)
-        if on_epoch is not None:
-            on_epoch(record)
+        training.history.append(record)
+        _tell(on_epoch, record, team, device)
         seal_due()  # at the end of an epoch its record is part of the history
 
 
-def _batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """The order in batches; a lone last image, too few for batch norm, joins the one before."""
-    batches = list(torch.split(order, size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+def _step(
+    training: Training,
+    called: nn.Module,
+    images: TrainingImages,
+    batch: torch.Tensor,
+    trial: Trial,
+    team: Team,
+    device: str,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step of the optimizer; the sum of losses of this process's images, and how many right.
 
-
-@dataclass(frozen=True)
-class Scores:
-    """How a network does on some images.
-
-    loss: mean cross-entropy in nats. accuracy: share of images whose class has the largest
-    output. top5_accuracy: share whose class is among the five largest.
+    called: the network as steps call it. batch: (n,) rows of all images of the step.
     """
-
-    loss: float
-    accuracy: float
-    top5_accuracy: float
-
-
-def evaluate(network: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Scores:
-    """Scores over batches of (n, C, H, W) images and their (n,) targets, in evaluation mode."""
-    network.eval()
-    loss_sum, correct, correct5, count = 0.0, 0, 0, 0
-    with torch.no_grad():
-        for images, targets in batches:
-            logits = network(images)
-            loss_sum += float(nn.functional.cross_entropy(logits, targets, reduction="sum"))
-            correct += int((logits.argmax(dim=1) == targets).sum())
-            largest = logits.topk(min(TOP, logits.shape[1]), dim=1).indices
-            correct5 += int((largest == targets[:, None]).any(dim=1).sum())
-            count += len(targets)
-    return Scores(loss_sum / count, correct / count, correct5 / count)
-
-
-def set_dropout(network: nn.Module, probability: float | None) -> None:
-    """Set the probability of every dropout layer; None leaves them. Raises TrialFailure if none."""
-    if probability is None:
-        return
-    layers = [module for module in network.modules() if isinstance(module, DROPOUT)]
-    if probability and not layers:
-        raise TrialFailure(
-            f"training.dropout: {probability:g} asked, but the network has no dropout layer: "
-            "leave it out, or 0"
-        )
-    for layer in layers:
-        layer.p = probability
+    config, scaler = trial.config.training, training.scaler
+    share, pieces = split_step(len(batch), team, config.accumulate)
+    rows = batch[share]
+    pixels = augment(images[rows], config.augmentation, training.changes, len(batch), share)
+    targets = images.targets(rows)
+    loss_sum = torch.zeros((), device=device)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    training.optimizer.zero_grad()
+    for piece in pieces:
+        target = targets[piece.rows]
+        with team.apart(called, last=piece is pieces[-1]):
+            with autocast(config.precision, device):
+                logits = called(pixels[piece.rows])
+            loss = nn.functional.cross_entropy(logits.float(), target)
+            weighted = loss if piece.weight == 1 else loss * piece.weight
+            torch.autograd.backward(scaler.scale(weighted))
+        if piece.weight:
+            loss_sum += loss.detach() * len(target)
+            correct += (logits.detach().argmax(dim=1) == target).sum()
+    scaler.step(training.optimizer)
+    scaler.update()
+    with left_out_steps(scaler):
+        training.schedule.step()
+    training.step += 1
+    return loss_sum, correct
 
 
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    rate, decay = config.learning_rate, config.weight_decay
-    match config.optimizer:
-        case "adamw":
-            return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
-        case "adam":
-            return torch.optim.Adam(network.parameters(), lr=rate, weight_decay=decay)
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=rate,
-        momentum=config.momentum,
-        nesterov=config.optimizer == "nesterov",
-        weight_decay=decay,
-    )
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, config: TrainingConfig, num_steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    if config.schedule == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
+def _tell(
+    on_epoch: Callable[[Record], None] | None, record: Record, team: Team, device: str
+) -> None:
+    """Tell of an epoch; raises StopTraining in the whole team if it is raised in one of it."""
+    stop: StopTraining | None = None
+    if on_epoch is not None and team.leads:
+        try:
+            on_epoch(record)
+        except StopTraining as raised:
+            stop = raised
+    if team.any(stop is not None, device):
+        raise stop or StopTraining("")

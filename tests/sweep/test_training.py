@@ -12,9 +12,10 @@ from sweep.errors import TrialFailure
 from sweep.models.catalog import build_network
 from sweep.sealing import file_digest
 from sweep.space import make_trials
+from sweep.training.batches import split_epoch
 from sweep.training.checkpoints import WEIGHTS, is_trained, load_checkpoint, read_history
 from sweep.training.labels import corrupt_labels
-from sweep.training.trainer import _batches, train_trial
+from sweep.training.trainer import train_trial
 
 LABELS = np.random.default_rng(0).integers(0, 10, 1000)
 
@@ -77,10 +78,10 @@ def test_a_result_does_not_depend_on_what_ran_before_it(make):
 
 
 def test_a_lone_last_image_joins_the_batch_before():
-    sizes = [len(batch) for batch in _batches(torch.arange(129), 64)]
+    sizes = [len(batch) for batch in split_epoch(torch.arange(129), 64)]
     assert sizes == [64, 65]
-    assert torch.cat(_batches(torch.arange(129), 64)).tolist() == list(range(129))
-    assert [len(batch) for batch in _batches(torch.arange(1), 64)] == [1]
+    assert torch.cat(split_epoch(torch.arange(129), 64)).tolist() == list(range(129))
+    assert [len(batch) for batch in split_epoch(torch.arange(1), 64)] == [1]
 
 
 def test_checkpoint_comes_back_whole(make):

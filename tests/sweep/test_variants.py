@@ -20,8 +20,9 @@ from sweep.summary import shown_variants, variant
 from sweep.sweepfile import parse_sweep
 from sweep.training.augmentation import augment
 from sweep.training.checkpoints import begin_network
+from sweep.training.optimization import set_dropout
 from sweep.training.subset import choose_subset
-from sweep.training.trainer import set_dropout, train_trial
+from sweep.training.trainer import train_trial
 
 LABELS = np.random.default_rng(1).choice(5, 400, p=[0.4, 0.3, 0.15, 0.1, 0.05])
 
