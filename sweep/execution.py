@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from sweep.config import SweepConfig
 from sweep.measuring.measure import measure_trial
 from sweep.observer import Observer
+from sweep.paths import Storage
 from sweep.space import Trial
+from sweep.training.checkpoints import Record
+from sweep.training.stopping import as_trained, stop_if_reached
+from sweep.training.supply import Supply
 from sweep.training.trainer import train_trial
 from sweep.work import Work, describe_failure, record_failure
 
@@ -25,8 +28,15 @@ class Cluster(Protocol):
     def check(self, config: SweepConfig) -> None:
         """Raise UserError if the cluster can't be reached or can't hold one trial."""
 
+    def check_storage(self, storage: Storage) -> None:
+        """Raise UserError unless every process of the cluster sees this storage."""
+
     def execute(
-        self, work: Work, train: Sequence[Trial], measure: Sequence[Trial], observer: Observer
+        self,
+        work: Work,
+        train: Supply | Sequence[Trial],
+        measure: Sequence[Trial],
+        observer: Observer,
     ) -> None:
         """Train and then measure the first trials; measure the second, trained already."""
 
@@ -38,6 +48,8 @@ class Cluster(Protocol):
 class LocalProcess:
     """One trial after the other in this process: for tests, debugging and comparison.
 
+    Schedulers judge trials that run beside each other, so they stop none here.
+
     num_threads: torch threads; None takes as many as on Ray, for the same bits:
         `resources.cpus` while training, `measure.threads` while measuring.
     """
@@ -47,30 +59,63 @@ class LocalProcess:
     def check(self, config: SweepConfig) -> None:
         pass
 
+    def check_storage(self, storage: Storage) -> None:
+        pass
+
     def execute(
-        self, work: Work, train: Sequence[Trial], measure: Sequence[Trial], observer: Observer
+        self,
+        work: Work,
+        train: Supply | Sequence[Trial],
+        measure: Sequence[Trial],
+        observer: Observer,
     ) -> None:
+        supply = Supply.of(train)
+        supply.measure = lambda trial: self._measure(work, trial, observer)
+        for trial in measure:
+            self._measure(work, trial, observer)
+        for trial in supply:
+            observer.started(trial)
+            sealed = self._train(work, trial, observer)
+            supply.tell(sealed or trial)
+            if sealed is not None:
+                observer.trained(sealed)
+                self._measure(work, sealed, observer)
+
+    def _train(self, work: Work, trial: Trial, observer: Observer) -> Trial | None:
+        """The trial as sealed; None if it failed."""
         import torch
 
-        train_threads = self.num_threads or work.config.resources.cpus
-        to_train = {trial.key for trial in train}
-        for trial in [*measure, *train]:
-            stage = "train"
-            try:
-                if trial.key in to_train:
-                    observer.started(trial)
-                    torch.set_num_threads(train_threads)
-                    train_trial(trial, work.data, work.paths(trial), partial(observer.epoch, trial))
-                    observer.trained(trial)
-                stage = "measure"
-                torch.set_num_threads(self.num_threads or work.config.measure.threads)
-                measure_trial(work.config, trial, work.data, work.paths(trial))
-            except Exception as error:
-                failure = describe_failure(stage, error)
-                record_failure(work.paths(trial), failure)
-                observer.failed(trial, failure)
-            else:
-                observer.measured(trial)
+        def on_epoch(record: Record) -> None:
+            observer.epoch(trial, record)
+            stop_if_reached(work.config, trial, record)
+
+        paths = work.paths(trial)
+        resources = work.config.resources.of(trial.config)
+        try:
+            torch.set_num_threads(self.num_threads or resources.cpus)
+            train_trial(trial, work.data, paths, on_epoch)
+        except Exception as error:
+            self._fail("train", work, trial, observer, error)
+            return None
+        return as_trained(work.config, trial, paths)
+
+    def _measure(self, work: Work, trial: Trial, observer: Observer) -> None:
+        import torch
+
+        try:
+            torch.set_num_threads(self.num_threads or work.config.measure.threads)
+            measure_trial(work.config, trial, work.data, work.paths(trial))
+        except Exception as error:
+            self._fail("measure", work, trial, observer, error)
+        else:
+            observer.measured(trial)
+
+    def _fail(
+        self, stage: str, work: Work, trial: Trial, observer: Observer, error: Exception
+    ) -> None:
+        failure = describe_failure(stage, error)
+        record_failure(work.paths(trial), failure)
+        observer.failed(trial, failure)
 
     def close(self) -> None:
         pass

@@ -7,17 +7,21 @@ run it again.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sweep.claims import check_claims
 from sweep.config import SweepConfig
+from sweep.config.search import seconds
 from sweep.data.partitions import ImageData
 from sweep.errors import UserError
 from sweep.execution import Cluster
 from sweep.lock import only_driver
 from sweep.outcome import regress_results, write_report
 from sweep.paths import Storage, claim_storage
+from sweep.planning import settle_trials
 from sweep.progress import Progress, Status, StatusObserver
 from sweep.regression import Regression
 from sweep.results import (
@@ -32,10 +36,13 @@ from sweep.results import (
 )
 from sweep.scalars import scalars
 from sweep.sealing import remove_unfinished
-from sweep.space import Trial, make_trials
+from sweep.space import Trial
 from sweep.sweepfile import SweepFile
 from sweep.tracking import TrackingThread, choose_uri, keep_uri
-from sweep.training.checkpoints import changed_origin, is_trained
+from sweep.training.checkpoints import changed_origin, is_trained, read_history
+from sweep.training.searching import Search, check_search
+from sweep.training.stopping import as_trained
+from sweep.training.supply import Supply
 from sweep.work import Clock, Failure, Work
 
 # Other sweeps may be writing in the same storage, but none writes one output for so long.
@@ -79,7 +86,9 @@ def run_sweep(
     config = sweep.config
     settle_regression(config)  # a misspelt predictor is told now, not after days of training
     check_claims(config)
+    check_search(config)
     cluster.check(config)
+    cluster.check_storage(storage)
     claim_storage(storage)
     from sweep.data.partitions import NO_TEST_IMAGES, prepare_data
 
@@ -88,22 +97,26 @@ def run_sweep(
         raise UserError(NO_TEST_IMAGES)
     work = Work(config, storage, data)
     with only_driver(work.sweep_paths.lock, config.name):
-        trials = make_trials(config, data.digest)
+        planned = settle_trials(config, work.sweep_paths, data.digest)
+        trials = [as_trained(config, trial, work.paths(trial)) for trial in planned]
         if not train:
             trials = [_as_sealed(trial, work, progress) for trial in trials]
-        _tell_unreached(config, trials, progress)
+        _tell_unreached(config, planned, progress)
         for trial in trials:
             if problem := changed_origin(trial, work.paths(trial)):
                 raise UserError(problem)
             _check_size(trial, data)
-        write_plan(work, sweep.text, trials)
+        keep_plan = partial(write_plan, work, sweep.text)
+        keep_plan(trials)
         remove_unfinished(work.sweep_paths.folder)
         remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
         where = choose_uri(storage, config.name, tracking_uri)
         keep_uri(storage, config.name, where, progress.note)
         tracking = TrackingThread(work, sweep.text, storage, where, progress)
         try:
-            failures = _train_and_measure(work, trials, cluster, progress, tracking, clock, train)
+            failures = _train_and_measure(
+                work, trials, cluster, progress, tracking, clock, keep_plan if train else None
+            )
             clock.mark("measured")
             uri = tracking.drain()
         finally:
@@ -182,8 +195,9 @@ def _train_and_measure(
     progress: Progress,
     tracking: TrackingThread,
     clock: Clock,
-    train: bool,
+    keep_plan: Callable[[Sequence[Trial]], None] | None,
 ) -> dict[str, Failure]:
+    """keep_plan: writes the plan when a search adds to it; None: nothing is trained."""
     complete = {trial.key for trial in trials if is_complete(work, trial)}
     open_trials = [trial for trial in trials if trial.key not in complete]
     # A network that isn't trained here is sealed as it begins, by whoever measures it.
@@ -191,7 +205,7 @@ def _train_and_measure(
         trial for trial in open_trials if trial.epoch and not is_trained(trial, work.paths(trial))
     ]
     new = {trial.key for trial in to_train}
-    if not train and to_train:
+    if keep_plan is None and to_train:
         progress.note(f"{len(to_train)} trials are not trained yet, and left out: `run` trains")
         open_trials = [trial for trial in open_trials if trial.key not in new]
         to_train = []
@@ -203,10 +217,30 @@ def _train_and_measure(
     for trial in trials:
         if trial.key in complete:
             tracking.submit(trial)
-    if not open_trials:
-        return {}
     failures: dict[str, Failure] = {}
     status = Status(len(trials), len(complete))
+
+    def add(new: list[Trial]) -> list[Trial]:
+        """Make suggested trials part of the sweep; returns those not measured yet."""
+        trials.extend(new)
+        if keep_plan is not None:
+            keep_plan(trials)
+        done = [trial for trial in new if is_complete(work, trial)]
+        for trial in done:
+            tracking.submit(trial)
+        status.total += len(new) - 1  # one of them was counted before it was known
+        status.skipped += len(done)
+        return [trial for trial in new if trial not in done]
+
+    search = None
+    if work.config.search.adaptive and keep_plan is not None:
+        search = Search(work.config, work.data.digest, trials, partial(_value, work), add)
+        progress.note(search.in_words())
+        status.total += max(0, search.num_left)
+    budget = work.config.search.time_budget
+    supply = Supply(to_train, search, seconds(budget) if budget else None)
+    if not (supply or to_measure):
+        return {}
 
     def measured(trial: Trial) -> str:
         tracking.submit(trial)
@@ -221,10 +255,24 @@ def _train_and_measure(
     )
     progress.begin(status)
     try:
-        cluster.execute(work, to_train, to_measure, observer)
+        cluster.execute(work, supply, to_measure, observer)
     finally:
         progress.end()
+    if supply.left_out or (search and search.num_left and not search.is_exhausted):
+        more = f"{supply.left_out + (search.num_left if search else 0)} trials did not begin"
+        progress.note(f"search.time_budget: {budget} are over, {more}: the next run goes on")
+    if search and search.is_exhausted:
+        progress.note(f"search: the space holds no more trials: {search.num_left} fewer than asked")
     return failures
+
+
+def _value(work: Work, trial: Trial) -> float | None:
+    """What a search is told of a trial: its last epoch's number; None while it isn't trained."""
+    paths = work.paths(trial)
+    sealed = as_trained(work.config, trial, paths)
+    if not is_trained(sealed, paths):
+        return None
+    return read_history(paths.checkpoint(sealed.epoch))[-1][work.config.search.metric]
 
 
 def _in_words(trial: Trial, result: TrialResult) -> str:

@@ -21,10 +21,12 @@ from sweep.measuring import make_analyses
 from sweep.measuring.sealed import is_measured, read_measurements, sealed_digest
 from sweep.nearest import nearest
 from sweep.paths import Storage
+from sweep.planning import settle_trials
 from sweep.scalars import SUMMARIES, scalar_name, scalars
 from sweep.sealing import content_key, write_file
-from sweep.space import Trial, flatten, make_trials
+from sweep.space import Trial, flatten
 from sweep.training.checkpoints import Record, is_trained, read_history
+from sweep.training.stopping import as_trained
 from sweep.work import Work
 
 
@@ -120,7 +122,7 @@ def load_plan(storage: Storage, name: str) -> SweepResults:
     data = prepared_data(config.data, storage)
     if data is None:
         raise UserError(f"the data of sweep {name!r} is not prepared: run the sweep again")
-    trials = [
+    planned = [
         Trial(
             entry["key"],
             entry["role"],
@@ -129,7 +131,9 @@ def load_plan(storage: Storage, name: str) -> SweepResults:
         )
         for entry in plan["trials"]
     ]
-    return SweepResults(Work(config, storage, data), paths.source.read_text(), trials, [])
+    work = Work(config, storage, data)
+    trials = [as_trained(config, trial, work.paths(trial)) for trial in planned]
+    return SweepResults(work, paths.source.read_text(), trials, [])
 
 
 def load_trial(work: Work, trial: Trial) -> TrialResult:
@@ -161,7 +165,9 @@ def sealed_digests(plan: SweepResults) -> dict[str, str]:
 def plan_trials(config: SweepConfig, storage: Storage) -> tuple[list[Trial], ImageData | None]:
     """The trials of a sweep; without prepared data their keys are provisional."""
     data = prepared_data(config.data, storage)
-    return make_trials(config, data.digest if data else ""), data
+    paths = storage.sweep(config.name)
+    trials = settle_trials(config, paths, data.digest if data else "")
+    return [as_trained(config, trial, paths.trial(trial.key)) for trial in trials], data
 
 
 def rows_digest(rows: Iterable[Measurement]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -26,6 +27,8 @@ from sweep.sealing import content_key
 
 # Settings that some networks have and others don't; they are null for those.
 ARCHITECTURE = ("width", "depth", "batch_norm", "kernel_size")
+# Draws per different trial after which the space is taken to hold no more.
+MAX_REPEATS = 50
 Role = Literal["trained", "untrained"]
 # Settings that came after the first sweeps were sealed, by dotted key: left out of a trial's key
 # while they have this value, at which they change nothing, so that what is sealed stays found.
@@ -43,12 +46,12 @@ SHORT_NAMES = {
     "weight_decay": "wd",
     "dropout": "drop",
     "batch_size": "b",
-    "num_images": "n",
-    "augmentation": "",
-    "label_noise": "noise",
     "accumulate": "acc",
     "precision": "",
     "compile": "compiled",
+    "num_images": "n",
+    "augmentation": "",
+    "label_noise": "noise",
     "luminance_gradient": "gradient",
 }
 
@@ -119,11 +122,18 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
     """All trials of a sweep, in order, each once and behind its untrained twin.
 
     The same configuration gives the same trials, and more samples or more blocks leave
-    those that were there as they were.
+    those that were there as they were. A search that suggests its trials has none yet.
     """
+    if config.search.adaptive:
+        return []
+    draw = _random_points if config.search.algorithm == "random" else _points
+    return with_twins(config, (point_of(config, values) for values in draw(config)), data_digest)
+
+
+def with_twins(config: SweepConfig, points: Iterable[TrialConfig], data_digest: str) -> list[Trial]:
+    """The trials with these settings, each once and behind its untrained twin."""
     configs: dict[str, TrialConfig] = {}
-    for values in _points(config):
-        point = _point(config, values)
+    for point in points:
         configs.setdefault(point.model_dump_json(), point)
     trials: dict[str, Trial] = {}
     for point in configs.values():
@@ -163,7 +173,7 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _point(config: SweepConfig, values: dict[str, Any]) -> TrialConfig:
+def point_of(config: SweepConfig, values: dict[str, Any]) -> TrialConfig:
     """One trial's settings; raises UserError for settings that don't go together."""
     try:
         point = merged(TrialConfig(model=config.model, training=config.training), values)
@@ -188,7 +198,7 @@ def _points(config: SweepConfig) -> list[dict[str, Any]]:
         # A generator per block: a block added later changes no draw of the earlier ones.
         random_state = np.random.RandomState(config.search.seed)
         space = {
-            key: _to_tune(axis) if isinstance(axis, Domain) else axis for key, axis in block.items()
+            key: to_tune(axis) if isinstance(axis, Domain) else axis for key, axis in block.items()
         }
         for _ in range(config.search.num_samples):
             for _, point in generate_variants(space, random_state=random_state):
@@ -196,10 +206,39 @@ def _points(config: SweepConfig) -> list[dict[str, Any]]:
     return points
 
 
-def _to_tune(domain: Domain) -> Any:
+def _random_points(config: SweepConfig) -> Iterator[dict[str, Any]]:
+    """Axis values of each trial, all drawn; as many different ones as asked, if there are."""
+    found: set[str] = set()
+    draws = draw_points(config, config.search.seed)
+    for values in islice(draws, config.search.num_samples * MAX_REPEATS):
+        found.add(point_of(config, values).model_dump_json())
+        yield values
+        if len(found) == config.search.num_samples:
+            return
+
+
+def draw_points(config: SweepConfig, seed: int) -> Iterator[dict[str, Any]]:
+    """Axis values without end, every axis drawn, a grid as a choice; the block drawn too."""
+    import numpy as np
+
+    random_state = np.random.RandomState(seed)
+    while True:
+        block = config.space[random_state.randint(len(config.space))]
+        yield {
+            key: to_tune(axis, draw_grid=True).sample(random_state=random_state)
+            if isinstance(axis, Domain)
+            else axis
+            for key, axis in block.items()
+        }
+
+
+def to_tune(domain: Domain, *, draw_grid: bool = False) -> Any:
+    """An axis in Ray Tune's terms; draw_grid: a grid is a choice."""
     from ray import tune
 
     match domain:
+        case Grid() if draw_grid:
+            return tune.choice(list(domain.grid))
         case Grid():
             return tune.grid_search(list(domain.grid))
         case Choice():

@@ -27,10 +27,12 @@ from sweep.config.data import DataConfig
 from sweep.config.measure import MeasureConfig
 from sweep.config.model import ModelConfig
 from sweep.config.regression import RegressionConfig
-from sweep.config.resources import ResourcesConfig
+from sweep.config.resources import ResourcesConfig, TrialResources
+from sweep.config.scheduler import SchedulerConfig
+from sweep.config.search import SearchConfig
 from sweep.config.section import Section
 from sweep.config.suite import SuiteConfig
-from sweep.config.sweep import SearchConfig, SweepConfig, TrialConfig
+from sweep.config.sweep import SweepConfig, TrialConfig
 from sweep.config.training import TrainingConfig
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "RegressionConfig",
     "ResourcesConfig",
     "ScalesConfig",
+    "SchedulerConfig",
     "SearchConfig",
     "Section",
     "SubsamplesConfig",
@@ -60,5 +63,6 @@ __all__ = [
     "SweepConfig",
     "TrainingConfig",
     "TrialConfig",
+    "TrialResources",
     "Uniform",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from sweep.config.section import Section
+from sweep.config.section import Scalar, Section
 
 if TYPE_CHECKING:
     from sweep.config.sweep import TrialConfig
@@ -28,6 +29,51 @@ class TrialResources:
         return "cuda" if self.gpus else "cpu"
 
 
+class _Amounts(Section):
+    """What is asked for one trial; null where it is as for all."""
+
+    cpus: int | None = Field(default=None, ge=1)
+    gpus: float | None = Field(default=None, ge=0)
+    workers: int | None = Field(default=None, ge=1)
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, gpus: float | None) -> float | None:
+        return _checked(gpus)
+
+
+class ModelResources(_Amounts):
+    """What trials take that have these settings; the rest of the section holds for the others."""
+
+    when: dict[str, Scalar | list[Scalar]] = Field(
+        min_length=1,
+        description="settings of a trial by axis, with a value or a list of values, such as "
+        "{model.name: [vit, convnext]}: all must hold",
+    )
+
+    @field_validator("when")
+    @classmethod
+    def _known(cls, when: dict[str, Any]) -> dict[str, Any]:
+        from sweep.nearest import nearest
+        from sweep.reader import axis_names
+
+        for key in when:
+            if key not in axis_names():
+                raise PydanticCustomError(
+                    "sentence",
+                    "no setting {key}; {nearest}",
+                    {"key": repr(key), "nearest": nearest(key, axis_names())},
+                )
+        return when
+
+    def matches(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a trial with these settings, by dotted key, is meant."""
+        return all(
+            settings[key] in (wanted if isinstance(wanted, list) else [wanted])
+            for key, wanted in self.when.items()
+        )
+
+
 class ResourcesConfig(Section):
     """What one trial takes while it trains."""
 
@@ -41,19 +87,41 @@ class ResourcesConfig(Section):
         description="processes that train one network together, each on its share of a batch; "
         "null: one for each GPU",
     )
+    per_model: list[ModelResources] = Field(
+        default=[],
+        description="trials that take something else; of several that match, the first holds",
+    )
 
     @field_validator("gpus")
     @classmethod
     def _whole_above_one(cls, gpus: float) -> float:
-        if gpus > 1 and gpus != int(gpus):
-            raise PydanticCustomError("fraction", "a fraction of a GPU must be below 1")
-        return gpus
+        return _checked(gpus) or 0.0
 
-    def of(self, trial: TrialConfig) -> TrialResources:  # noqa: ARG002
+    def of(self, trial: TrialConfig) -> TrialResources:
         """What a trial with this configuration takes."""
-        return TrialResources(self.cpus, self.gpus, self.workers or max(1, int(self.gpus)))
+        settings = {
+            f"{section}.{name}": value
+            for section, values in trial.model_dump().items()
+            for name, value in values.items()
+        }
+        return self._with(next((one for one in self.per_model if one.matches(settings)), None))
 
-    @property
-    def device(self) -> str:
-        """Where torch trains."""
-        return "cuda" if self.gpus else "cpu"
+    def each(self) -> list[TrialResources]:
+        """Every different amount that a trial may take."""
+        return list(dict.fromkeys(map(self._with, [None, *self.per_model])))
+
+    def _with(self, other: _Amounts | None) -> TrialResources:
+        asked = self.model_dump(include={"cpus", "gpus", "workers"})
+        if other is not None:
+            amounts = other.model_dump(include=set(asked), exclude_none=True)
+            if "gpus" in amounts:
+                asked["workers"] = None  # as many as its own GPUs, unless it says otherwise
+            asked |= amounts
+        workers = asked["workers"] or max(1, int(asked["gpus"]))
+        return TrialResources(asked["cpus"], asked["gpus"], workers)
+
+
+def _checked(gpus: float | None) -> float | None:
+    if gpus is not None and gpus > 1 and gpus != int(gpus):
+        raise PydanticCustomError("fraction", "a fraction of a GPU must be below 1")
+    return gpus

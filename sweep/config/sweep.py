@@ -14,7 +14,9 @@ from sweep.config.measure import MeasureConfig
 from sweep.config.model import ModelConfig
 from sweep.config.regression import RegressionConfig
 from sweep.config.resources import ResourcesConfig
-from sweep.config.section import Section, Seed, known_name
+from sweep.config.scheduler import SchedulerConfig
+from sweep.config.search import Metric, SearchConfig
+from sweep.config.section import Section, known_name
 from sweep.config.training import TrainingConfig
 from sweep.published import published_names
 
@@ -28,15 +30,6 @@ class TrialConfig(Section):
 
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-
-
-class SearchConfig(Section):
-    """How trials are drawn from the space."""
-
-    num_samples: int = Field(
-        default=1, ge=1, description="draws of the random axes, per point of the grid"
-    )
-    seed: Seed = Field(default=0, description="seed of those draws")
 
 
 class SweepConfig(Section):
@@ -56,6 +49,12 @@ class SweepConfig(Section):
         description="blocks of axes over model.* and training.*; their trials are united",
     )
     search: SearchConfig = SearchConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
+    stop: dict[Metric, float] = Field(
+        default={},
+        description="a trial ends with the first epoch at which one of these is reached: an "
+        "accuracy at least, a loss at most, such as {test_accuracy: 0.99}",
+    )
     resources: ResourcesConfig = ResourcesConfig()
     measure: MeasureConfig = MeasureConfig()
     analyses: AnalysesConfig = AnalysesConfig()
@@ -68,3 +67,8 @@ class SweepConfig(Section):
         description="a table of published numbers that the report draws beside the sweep's own: "
         "ansuini2019_hunchbacks, ansuini2019_last_hidden, ansuini2019_mnist",
     )
+
+    @property
+    def stops(self) -> bool:
+        """Whether a trial may end before its last epoch."""
+        return bool(self.stop) or self.scheduler.name != "fifo"

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import ray
 import torch
 from ray import tune
+from ray.tune.search import Searcher
 
-from sweep.config import TrialConfig
+from sweep.config import SweepConfig, TrialConfig
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained
+from sweep.training.scheduling import NOT_BEGIN, ask_to_stop, forget, make_scheduler, who_asked
+from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
+from sweep.training.supply import Supply
 from sweep.training.trainer import train_trial
 from sweep.work import Failure, Work, describe_failure, read_failure, record_failure
 
@@ -23,50 +29,65 @@ from sweep.work import Failure, Work, describe_failure, read_failure, record_fai
 WORKER_RETRIES = 3
 # Tune handles each report in the driver; more often than this helps nobody who watches.
 SECONDS_BETWEEN_REPORTS = 1.0
+# Trials that wait for room at once: enough for an autoscaler to see what is wanted.
+MIN_PENDING, PENDING_PER_CPU = 200, 1.1
 
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # sealed outputs are the record
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C stops at once: nothing sealed can be lost
-    "TUNE_MAX_PENDING_TRIALS_PG": "auto",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths keep their meaning
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_WARN_SLOW_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "3600",
 }
 
 
-def tune_trials(work: Work, trials: Sequence[Trial], observer: Observer) -> None:
-    """Train the trials under Ray Tune; returns when each is sealed or failed."""
-    os.environ.update(QUIET)
-    by_key = {trial.key: trial for trial in trials}
-    payload = {
-        trial.key: (trial.role, trial.config.model_dump(), trial.earlier) for trial in trials
-    }
+def tune_trials(
+    work: Work,
+    trials: Supply | Iterable[Trial],
+    observer: Observer,
+    most_at_once: int | None = None,
+) -> None:
+    """Train the trials under Ray Tune; returns when each is sealed or failed.
+
+    most_at_once: how many are trained, or wait for room, at a time; None: all that fit.
+    """
+    cpus = ray.cluster_resources().get("CPU", 1.0)
+    pending = max(MIN_PENDING, int(cpus * PENDING_PER_CPU))
+    os.environ.update(QUIET | {"TUNE_MAX_PENDING_TRIALS_PG": str(most_at_once or pending)})
+    supply = Supply.of(trials)
+    given: dict[str, Trial] = {}
+    config = work.config
     tuner = tune.Tuner(
-        tune.with_resources(
-            partial(_train, work=work, payload=payload),
-            partial(_request, work=work, payload=payload),
-        ),
-        param_space={"trial": tune.grid_search(list(by_key))},
+        tune.with_resources(partial(_train, work=work), partial(_request, config=config)),
         tune_config=tune.TuneConfig(
+            search_alg=_Hand(supply, given),
+            scheduler=make_scheduler(config, supply.waiting),
+            num_samples=-1,  # until the supply is empty
+            max_concurrent_trials=most_at_once,
             reuse_actors=True,
             trial_name_creator=lambda trial: str(trial.config["trial"]),
             trial_dirname_creator=lambda trial: str(trial.config["trial"]),
         ),
         run_config=tune.RunConfig(
-            name=work.config.name,
+            name=config.name,
             storage_path=str(work.sweep_paths.tune),
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
-            callbacks=[_Tell(work, by_key, observer)],
+            callbacks=[_Tell(work, supply, given, observer)],
         ),
     )
     tuner.fit()
 
 
-def _request(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any, Any]]) -> Any:
+def _trial(config: dict[str, Any]) -> Trial:
+    """A trial from what Tune keeps of it."""
+    role, settings, earlier = json.loads(config["plan"])
+    return Trial(config["trial"], role, TrialConfig.model_validate(settings), tuple(earlier))
+
+
+def _request(tune_config: dict[str, Any], config: SweepConfig) -> Any:
     """What Tune sets aside for one trial."""
-    _, settings, _ = payload[config["trial"]]
-    resources = work.config.resources.of(TrialConfig.model_validate(settings))
+    resources = config.resources.of(_trial(tune_config).config)
     if resources.workers > 1:
         from sweep.training.distributed import request
 
@@ -75,11 +96,9 @@ def _request(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, A
     return tune.PlacementGroupFactory([{name: value for name, value in bundle.items() if value}])
 
 
-def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any, Any]]) -> None:
+def _train(config: dict[str, Any], work: Work) -> None:
     """The trainable: runs in a Tune worker, which other trials may have used before."""
-    key = config["trial"]
-    role, settings, earlier = payload[key]
-    trial = Trial(key, role, TrialConfig.model_validate(settings), earlier)
+    trial = _trial(config)
     paths = work.paths(trial)
     resources = work.config.resources.of(trial.config)
     torch.set_num_threads(resources.cpus)
@@ -87,12 +106,17 @@ def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any
 
     def report(record: Record) -> None:
         nonlocal reported
-        if time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
+        stop_if_reached(work.config, trial, record)
+        scheduled = work.config.scheduler.name != "fifo"
+        if scheduled or time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
             reported = time.monotonic()
             tune.report(dict(record))
+            by = who_asked(trial.key)
+            if by and record["epoch"] < trial.epoch:
+                raise StopTraining(by)
 
     try:
-        if is_trained(trial, paths):
+        if who_asked(trial.key) == NOT_BEGIN or is_trained(trial, paths):
             pass
         elif resources.workers > 1:
             from sweep.training.distributed import train_distributed
@@ -102,23 +126,64 @@ def _train(config: dict[str, Any], work: Work, payload: dict[str, tuple[Any, Any
             train_trial(trial, work.data, paths, report, resources.device)
     except Exception as error:
         record_failure(paths, describe_failure("train", error))
+    forget(trial.key)
     # Tune wants at least one report of every trial.
     tune.report({"done": 1.0})
+
+
+class _Hand(Searcher):
+    """Hands the trials of a supply to Tune, and notes which it gave."""
+
+    def __init__(self, supply: Supply, given: dict[str, Trial]) -> None:
+        super().__init__()
+        self._supply = supply
+        self._given = given
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles it for a restore, which is not our way back
+
+    def suggest(self, trial_id: str) -> Any:
+        trial = next(self._supply, None)
+        if trial is None:
+            return Searcher.FINISHED
+        self._given[trial.key] = trial
+        plan = json.dumps([trial.role, trial.config.model_dump(), trial.earlier])
+        return {"trial": trial.key, "plan": plan}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        pass  # the supply is told when the trial is sealed or failed
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError
 
 
 class _Tell(tune.Callback):
     """Passes Tune's events on, in the words of a sweep."""
 
-    def __init__(self, work: Work, by_key: dict[str, Trial], observer: Observer) -> None:
+    def __init__(
+        self, work: Work, supply: Supply, given: dict[str, Trial], observer: Observer
+    ) -> None:
         self._work = work
-        self._by_key = by_key
+        self._supply = supply
+        self._given = given
         self._observer = observer
+        self._late: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles its callbacks for a restore, which is not our way back
+        return {}  # as above
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._observer.started(self._ours(trial))
+        ours = self._ours(trial)
+        if self._supply.is_late:
+            self._late.add(ours.key)
+            ask_to_stop(trial, ours.key, NOT_BEGIN)
+        else:
+            self._observer.started(ours)
 
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any
@@ -128,25 +193,39 @@ class _Tell(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         ours = self._ours(trial)
-        paths = self._work.paths(ours)
-        if is_trained(ours, paths):
-            self._observer.trained(ours)
-        else:
+        if not self._sealed(ours):
+            paths = self._work.paths(ours)
+            if ours.key in self._late:
+                self._supply.put_back()
+                return
             failure = read_failure(paths)
-            self._observer.failed(ours, failure or Failure("train", "ended without a checkpoint"))
+            self._failed(ours, failure or Failure("train", "ended without a checkpoint"))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         ours = self._ours(trial)
-        if is_trained(ours, self._work.paths(ours)):
-            self._observer.trained(ours)  # it died after its checkpoint was sealed
-            return
+        if self._sealed(ours):
+            return  # it died after its checkpoint was sealed
         failure = Failure(
             "train",
             f"its worker process died {WORKER_RETRIES + 1} times (killed, or out of memory?)",
             str(trial.get_error() or ""),
         )
         record_failure(self._work.paths(ours), failure)
-        self._observer.failed(ours, failure)
+        self._failed(ours, failure)
+
+    def _sealed(self, trial: Trial) -> bool:
+        """Whether the trial is sealed, at its end or where it was stopped; then it is told."""
+        paths = self._work.paths(trial)
+        found = as_trained(self._work.config, trial, paths)
+        if not is_trained(found, paths):
+            return False
+        self._observer.trained(found)
+        self._supply.tell(found)
+        return True
+
+    def _failed(self, trial: Trial, failure: Failure) -> None:
+        self._observer.failed(trial, failure)
+        self._supply.tell(trial)
 
     def _ours(self, trial: Any) -> Trial:
-        return self._by_key[trial.config["trial"]]
+        return self._given[trial.config["trial"]]
