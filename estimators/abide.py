@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from estimators.binomial import (
     best_tau,
@@ -172,6 +171,8 @@ def constant_density_neighbors(
     change: NDArray[np.float64], dimension: float, alpha: float
 ) -> NDArray[np.int64]:
     """(M,) k* of each point, from the change of log radius to its neighbors' balls."""
+    from scipy.stats import chi2
+
     k = FIRST_TESTED + np.arange(change.shape[1])
     # D > quantile, solved for |x|: the table of changes then serves all dimensions.
     most = 2 * np.arccosh(np.exp(float(chi2.isf(alpha, 1)) / (4 * k))) / dimension

@@ -10,7 +10,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.stats import binom, chi2
 
 from estimators.errors import EstimationError
 from estimators.neighbors import Neighbors
@@ -96,6 +95,8 @@ def binomial_p_value(
 
     None where fewer than three counts have a chance worth testing.
     """
+    from scipy.stats import binom, chi2
+
     how_many = np.bincount(trials)
     sizes = np.arange(len(how_many))
     chances = binom.pmf(sizes, sizes[:, None], success)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.stats import norm
 
 from estimators.calibration_table import DIMENSIONS, NUM_POINTS, RAW, SCATTER, TRIM
 from estimators.errors import EstimationError
@@ -102,6 +101,8 @@ class Calibrated:
                 f"`N >= {NUM_POINTS[0]}` must hold, but got {raw.num_points} usable points: "
                 "the calibration table starts there; bring more points or take the raw estimate"
             )
+        from scipy.stats import norm
+
         method, confidence = self.estimator.method, self.estimator.confidence
         num_points = min(raw.num_points, NUM_POINTS[-1])
         table = _reference(method, num_points)
@@ -142,6 +143,8 @@ class _Reference:
     """The table of one method at one N: log raw estimates against log dimension."""
 
     def __init__(self, method: str, num_points: int) -> None:
+        from scipy.interpolate import PchipInterpolator
+
         self._log_d = np.log(np.array(DIMENSIONS, dtype=np.float64))
         ball, gaussian = (self._log_raw(method, shape, num_points) for shape in RAW[method])
         mean = BALL_WEIGHT * ball + (1 - BALL_WEIGHT) * gaussian
@@ -175,7 +178,7 @@ class _Reference:
         """Relative standard deviation of raw estimates over samples, times sqrt(N)."""
         return float(np.interp(math.log(dimension), self._log_d, self._scatter))
 
-    def _invert(self, curve: PchipInterpolator, raw: float) -> float:
+    def _invert(self, curve: Any, raw: float) -> float:
         x = math.log(raw)
         if x > curve.x[-1]:
             return math.inf

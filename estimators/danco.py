@@ -13,7 +13,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import i0e, i1e, roots_jacobi
 
 from estimators.errors import EstimationError
@@ -234,6 +233,8 @@ class _Curve:
 
     def nearest(self, observed: NDArray[np.float64]) -> float:
         """The log dimension of least divergence, a little beyond the ends at most."""
+        from scipy.optimize import minimize_scalar
+
         found = minimize_scalar(
             lambda x: self._divergence(observed, (self._powers(x) @ self._coefficients)[0]),
             bounds=(self._ends[0] - 0.7, self._ends[1] + 0.2),

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, Setting
@@ -78,6 +77,8 @@ def log_interval(dimension: float, stderr: float, confidence: float) -> tuple[fl
     >>> round(low, 2), round(high, 2)
     (8.22, 12.17)
     """
+    from scipy.stats import norm
+
     reach = float(norm.isf((1 - confidence) / 2)) * stderr / dimension
     return dimension * math.exp(-reach), dimension * math.exp(reach)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, require_confidence
@@ -101,6 +100,8 @@ class MST:
 
         Raises EstimationError as told above.
         """
+        from scipy.stats import t
+
         require_neighbors(neighbors, NUM_NEIGHBORS, "MST")
         kept = without_copies(neighbors, MIN_SUBSAMPLE * 2 ** (self.num_halvings + 1))
         num_points = int(kept.sum())

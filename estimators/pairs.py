@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from estimators.errors import EstimationError
 from estimators.exact import measure_pairs
@@ -142,6 +141,8 @@ def jackknife_interval(
 
     The interval is on the logarithm, with Student's t of G - 1 degrees of freedom.
     """
+    from scipy.stats import t
+
     num_groups = len(leave_out)
     logs = np.log(leave_out)
     variance = (num_groups - 1) / num_groups * ((logs - logs.mean()) ** 2).sum()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from estimators.errors import EstimationError
 from estimators.neighbors import Neighbors, nearest_neighbors, nearest_to
@@ -81,6 +80,8 @@ def list_length(k: int, share: float, num_points: int) -> int:
     >>> list_length(2, share=0.9, num_points=2016), list_length(2, share=0.3, num_points=2016)
     (8, 39)
     """
+    from scipy.stats import hypergeom
+
     if not 0 < share <= 1:
         raise EstimationError(f"`0 < share <= 1` must hold, but got share={share}")
     if not 1 <= k < num_points:

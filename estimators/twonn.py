@@ -11,7 +11,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
 
 from estimators.errors import EstimationError
 from estimators.estimate import Estimate, require_confidence
@@ -116,6 +115,8 @@ def _fit_likelihood(
     log_mu: NDArray[np.float64], trim: float, confidence: float
 ) -> tuple[float, float, float, float]:
     """Type-II censored maximum likelihood: the largest ratios are known as "at least"."""
+    from scipy.stats import chi2
+
     ordered = np.sort(log_mu)
     num_points = len(ordered)
     m = max(3, num_points - int(trim * num_points))
@@ -133,6 +134,8 @@ def _fit_likelihood(
 def _fit_linear(
     log_mu: NDArray[np.float64], trim: float, confidence: float
 ) -> tuple[float, float, float, float]:
+    from scipy.stats import norm
+
     order = np.argsort(log_mu)
     ordered = log_mu[order]
     dimension = _slope(ordered, trim)

@@ -20,7 +20,8 @@ from sweep.measurement import Measurement
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import read_measurements
 from sweep.measuring.units import Unit
-from sweep.models.weights import is_file_name, settings_beside
+from sweep.models.settings import is_file_name
+from sweep.models.weights import settings_beside
 from sweep.paths import Storage, TrialPaths, claim_storage
 from sweep.progress import Progress
 from sweep.sealing import remove_unfinished

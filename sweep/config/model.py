@@ -85,7 +85,7 @@ class ModelConfig(Section):
         """
         check_settings(self)
         values = self.model_dump()
-        from sweep.models.weights import is_file_name
+        from sweep.models.settings import is_file_name
 
         if self.weights is not None and is_file_name(self.weights):
             # A local path is kept whole: workers and later runs may be in another folder.

@@ -18,7 +18,8 @@ from sweep.models import family_models, hf_models, own_models, timm_models, torc
 from sweep.models.geometry import for_encoded, for_tensors, with_statistics
 from sweep.models.names import check_settings, source_of
 from sweep.models.preprocessing import Normalize, Preprocessing
-from sweep.models.weights import is_file_name, read_state, with_weights
+from sweep.models.settings import is_file_name
+from sweep.models.weights import read_state, with_weights
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

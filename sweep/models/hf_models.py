@@ -13,7 +13,7 @@ from sweep.errors import UserError
 from sweep.models.fetching import SAFETENSORS, TORCH_BIN, hub_file, logger, optional_hub_file
 from sweep.models.hf_processors import check_translation, translated
 from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from sweep.models.weights import is_file_name
+from sweep.models.settings import is_file_name
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sweep.errors import UserError
 from sweep.models.families import FAMILIES
-from sweep.models.weights import SETTINGS, is_file_name
+from sweep.models.settings import SETTINGS, is_file_name
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.models.names import source_of
-from sweep.models.weights import is_file_name
+from sweep.models.settings import is_file_name
 from sweep.sealing import file_digest
 
 if TYPE_CHECKING:

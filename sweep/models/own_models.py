@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from sweep.errors import UserError
-from sweep.models.weights import SETTINGS
+from sweep.models.settings import SETTINGS
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

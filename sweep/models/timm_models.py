@@ -12,7 +12,7 @@ from torch import nn
 from sweep.errors import UserError
 from sweep.models.fetching import SAFETENSORS, TORCH_BIN, hub_file, torch_hub_file
 from sweep.models.preprocessing import Preprocessing
-from sweep.models.weights import is_file_name
+from sweep.models.settings import is_file_name
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

@@ -11,7 +11,8 @@ from torch import nn
 from sweep.errors import UserError
 from sweep.models.fetching import torch_hub_file
 from sweep.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from sweep.models.weights import State, is_file_name, read_state, with_weights
+from sweep.models.settings import is_file_name
+from sweep.models.weights import State, read_state, with_weights
 
 if TYPE_CHECKING:
     from sweep.config import ModelConfig

@@ -11,19 +11,13 @@ import torch
 from torch import nn
 
 from sweep.errors import UserError
+from sweep.models.settings import SETTINGS
 from sweep.sealing import MANIFEST
 
-SETTINGS = ("width", "depth", "kernel_size", "batch_norm")
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 NESTS = ("state_dict", "model", "model_state_dict", "weights")
 # What wrappers put before every name: data parallelism, compilation, our own checkpoints.
 PREFIXES = ("module.", "_orig_mod.", "network.", "model.")
 State = dict[str, torch.Tensor]
-
-
-def is_file_name(weights: str) -> bool:
-    """Whether a setting names a file, by its suffix."""
-    return weights.endswith(SUFFIXES)
 
 
 def read_state(path: Path) -> State:
