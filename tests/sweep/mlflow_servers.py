@@ -28,12 +28,12 @@ def free_port():
 class MlflowServer:
     """`mlflow server` on loopback; it can be killed and started again on the same store."""
 
-    def __init__(self, folder, store, *arguments, environment=None):
+    def __init__(self, folder, store, *arguments, artifacts=None, environment=None):
         self.folder = folder
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._arguments = ["--backend-store-uri", store, *arguments]
-        self._arguments += ["--artifacts-destination", str(folder / "artifacts")]
+        self._arguments += ["--artifacts-destination", artifacts or str(folder / "artifacts")]
         self._environment = environment or {}
         self._process = None
 
