@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -109,6 +109,13 @@ class NodeCalls:
     def keys(self) -> list[str]:
         """The nodes that are asked."""
         return list(self._actors)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Ask these nodes no more: who did not answer once would cost the time limit again."""
+        import ray
+
+        for key in keys:
+            ray.kill(self._actors.pop(key))
 
     def ask(self, function: Callable[..., Any], *arguments: Any, seconds: float) -> Answers:
         """Call a function of a module on every node at once."""
