@@ -1,0 +1,213 @@
+"""One network trained by several processes: Ray Train within a trial of Ray Tune.
+
+The Tune trial only coordinates: it holds no CPU and no GPU, for Ray Train sets aside what
+the workers take in a placement group of their own, all of it or nothing. So trials that
+wait for room hold none of it, and a full cluster can't lock itself up.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from sweep.config import TrialResources
+from sweep.errors import TrialFailure
+from sweep.space import Trial
+from sweep.training.checkpoints import Record, is_trained, read_history
+from sweep.training.stopping import StopTraining, as_trained
+from sweep.training.team import Team
+from sweep.training.trainer import train_trial
+from sweep.work import Work
+
+# Coordinators at once. Each is a process of some 400 MB on the head node, where the driver is
+# too; more trials than this wait for their turn even where there is room for their workers.
+COORDINATORS = 16
+HEAD = "node:__internal_head__"
+WORKER_RETRIES = 3
+POLL_SECONDS = 1.0
+ABANDONED = "abandoned"
+
+QUIET = {
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
+    "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
+}
+
+
+def request(resources: TrialResources) -> Any:  # noqa: ARG001  (the same for all)
+    """What Tune sets aside for a trial of several workers: a coordinator's place."""
+    from ray import tune
+
+    return tune.PlacementGroupFactory([{HEAD: 1 / COORDINATORS}])
+
+
+def train_distributed(
+    trial: Trial,
+    work: Work,
+    report: Callable[[Record], None],
+    resources: TrialResources,
+) -> list[Record]:
+    """Train the trial's network with `resources.workers` processes; returns the history.
+
+    Called in a Ray worker that holds none of the resources. A batch is the batch of all
+    workers together, so their number changes no setting. The first of them seals.
+
+    report: told of each epoch, here; may raise StopTraining, which seals the trial there.
+
+    Raises TrialFailure with the reason of the worker that failed. If a worker dies, all
+    begin anew, some times.
+    """
+    paths = work.paths(trial)
+    for _ in range(WORKER_RETRIES + 1):
+        lost = _attempt(trial, work, report, resources)
+        sealed = as_trained(work.config, trial, paths)
+        if is_trained(sealed, paths):
+            return read_history(paths.checkpoint(sealed.epoch))
+        if lost is None:
+            raise TrialFailure("its workers ended without a checkpoint")
+    raise TrialFailure(
+        f"one of its {resources.workers} worker processes died {WORKER_RETRIES + 1} times "
+        "(killed, or out of memory?)"
+    ) from lost
+
+
+def _attempt(
+    trial: Trial, work: Work, report: Callable[[Record], None], resources: TrialResources
+) -> Exception | None:
+    """Train once; what Ray says if a worker died, None if they ended by themselves."""
+    from ray.util.queue import Queue
+
+    told, answers = (Queue(actor_options={"num_cpus": 0}) for _ in range(2))
+    ended: list[Exception | None] = []
+
+    def fit() -> None:
+        try:
+            _trainer(trial, work, resources, told, answers).fit()
+        except Exception as error:
+            ended.append(error)
+        else:
+            ended.append(None)
+
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    try:
+        failures = _listen(thread, told, answers, report)
+    finally:
+        answers.put(ABANDONED)  # should this be left while the workers still train
+    thread.join()
+    told.shutdown(force=True)
+    answers.shutdown(force=True)
+    error = ended[0]
+    if error is None:
+        return None
+    for reason, _, ours in failures:
+        if ours:
+            raise TrialFailure(reason)
+    if _worker_died(error) or not failures:
+        return error  # what the others said then is only that it is gone
+    reason, details, _ = failures[0]
+    raise TrialFailure(reason) from RuntimeError(details)
+
+
+def _listen(
+    thread: threading.Thread, told: Any, answers: Any, report: Callable[[Record], None]
+) -> list[tuple[str, str, bool]]:
+    """Pass on what the workers tell until they have ended; returns what failed."""
+    failures: list[tuple[str, str, bool]] = []
+    while True:
+        alive = thread.is_alive()
+        try:
+            kind, content = told.get(timeout=POLL_SECONDS)
+        except Empty:
+            if not alive:
+                return failures
+            continue
+        if kind == "failed":
+            failures.append(content)
+            continue
+        answer = ""
+        try:
+            report(content)
+        except StopTraining as stop:
+            answer = stop.by
+        answers.put(answer)
+
+
+def _trainer(trial: Trial, work: Work, resources: TrialResources, told: Any, answers: Any) -> Any:
+    os.environ.update(QUIET)
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    each: dict[str, float] = {"CPU": float(resources.cpus)}
+    if resources.gpus:
+        each["GPU"] = resources.gpus / resources.workers
+    return TorchTrainer(
+        _work,
+        train_loop_config={
+            "trial": trial,
+            "work": work,
+            "resources": resources,
+            "told": told,
+            "answers": answers,
+        },
+        torch_config=TorchConfig(backend="nccl" if resources.gpus else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=resources.workers,
+            use_gpu=bool(resources.gpus),
+            resources_per_worker=each,
+        ),
+        run_config=RunConfig(
+            name=trial.key,
+            storage_path=str(work.sweep_paths.tune / "train"),
+            failure_config=FailureConfig(max_failures=0),  # only here is known what may help
+        ),
+    )
+
+
+def _work(config: dict[str, Any]) -> None:
+    """What each worker does."""
+    import torch
+    from ray import train
+
+    trial, work, resources = config["trial"], config["work"], config["resources"]
+    context = train.get_context()
+    team = Team(context.get_world_rank(), context.get_world_size())
+    torch.set_num_threads(resources.cpus)
+
+    def on_epoch(record: Record) -> None:
+        config["told"].put(("epoch", record))
+        answer = config["answers"].get()
+        if answer == ABANDONED:
+            raise RuntimeError("the trial is given up")
+        if answer:
+            raise StopTraining(answer)
+
+    try:
+        train_trial(
+            trial,
+            work.data,
+            work.paths(trial),
+            on_epoch,
+            resources.device,
+            gpu_share=min(1.0, resources.gpus / team.size),
+            team=team,
+        )
+    except Exception as error:
+        ours = isinstance(error, TrialFailure)
+        first_line = (str(error).splitlines() or [""])[0]
+        reason = str(error) if ours else f"{type(error).__name__}: {first_line}"
+        details = "".join(traceback.format_exception(error))
+        config["told"].put(("failed", (reason, details, ours)))
+        raise
+
+
+def _worker_died(error: Exception) -> bool:
+    """Whether Ray lost a worker, rather than a worker having failed by itself."""
+    from ray.exceptions import RayActorError
+
+    failures = getattr(error, "worker_failures", {})
+    return any(isinstance(one, RayActorError) for one in failures.values())
