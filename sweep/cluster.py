@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweep.capacity import (
+    Capacity,
+    Node,
+    check_capacity,
+    local_capacity,
+    num_at_once,
+    with_autoscaler,
+)
 from sweep.config import SweepConfig
 from sweep.errors import UserError
-from sweep.observer import Observer
-from sweep.space import Trial
-from sweep.work import Work
+from sweep.lifeline import Lifeline
+from sweep.own_ray import OwnRay
+from sweep.paths import Storage
+
+if TYPE_CHECKING:  # so that Ray can start before torch and more of its size is imported
+    from sweep.observer import Observer
+    from sweep.space import Trial
+    from sweep.training.supply import Supply
+    from sweep.work import Failure, Work
 
 CONNECT_SECONDS = 3.0
-GIGABYTE = 1e9
-# Of this machine's memory, what actors may ask for; the rest is the system's and Ray's own.
-SHARE_OF_MEMORY = 0.8
-
-
-@dataclass(frozen=True)
-class Node:
-    """What one node has: CPUs, GPUs, and GB of memory that tasks may ask for."""
-
-    cpus: float
-    gpus: float = 0.0
-    memory: float = math.inf
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What each node has, and where the nodes are."""
-
-    nodes: tuple[Node, ...]
-    where: str
-
-    @property
-    def cpus(self) -> float:
-        """The most CPUs that one node has."""
-        return max((node.cpus for node in self.nodes), default=0.0)
-
-    @property
-    def gpus(self) -> float:
-        """The most GPUs that one node has."""
-        return max((node.gpus for node in self.nodes), default=0.0)
-
-    @property
-    def memory(self) -> float:
-        """The most GB of memory that one node has."""
-        return max((node.memory for node in self.nodes), default=0.0)
+AUTOSCALER_SECONDS = 60.0
+MOST_WARMED = 2  # workers: the rest of many start beside them, on cores of their own
 
 
 @dataclass
@@ -65,11 +45,46 @@ class RayCluster:
     """
 
     address: str | None = None
-    _started: bool = field(default=False, init=False)
+    _lifeline: Lifeline | None = field(default=None, init=False)
+    _own: OwnRay | None = field(default=None, init=False)
+
+    def begin(self, config: SweepConfig, storage: Storage) -> None:
+        """Start Ray on this machine beside what comes before training, for a sweep that is new.
+
+        One that was run before may have nothing left to do. Raises UserError if this machine
+        can't hold a trial or an actor.
+        """
+        if self.address is not None or storage.sweep(config.name).plan.exists():
+            return
+        capacity = local_capacity()
+        check_capacity(config, capacity)
+        warmed = min(num_at_once(config, capacity), MOST_WARMED)
+        self._own = self._own or OwnRay(capacity.nodes[0], warmed)
 
     def check(self, config: SweepConfig) -> None:
-        """Raise UserError if nothing answers, or if no node can hold one trial or actor."""
-        check_capacity(config, self.capacity())
+        """Raise UserError if nothing answers, or if no node can hold one trial or actor.
+
+        Where the nodes that are up can't, those that an autoscaler may add are asked for.
+        """
+        now = self.capacity()
+        try:
+            check_capacity(config, now)
+        except UserError:
+            if self.address is None:
+                raise
+            check_capacity(config, with_autoscaler(now, _autoscaler()))
+
+    def check_storage(self, storage: Storage) -> None:
+        """Raise UserError unless all nodes agree in versions and see this storage."""
+        if self.address is None:
+            return
+        self._connect()
+        from sweep.nodes import ray_nodes
+        from sweep.preflight import check_nodes
+
+        nodes = [node for node in ray_nodes() if node.alive]
+        if len(nodes) > 1:
+            check_nodes(nodes, storage.folder)
 
     def capacity(self) -> Capacity:
         """What the cluster has; without an address known before the seconds that Ray takes."""
@@ -79,130 +94,131 @@ class RayCluster:
         return _cluster_capacity(self.address)
 
     def execute(
-        self, work: Work, train: Sequence[Trial], measure: Sequence[Trial], observer: Observer
+        self,
+        work: Work,
+        train: Supply | Sequence[Trial],
+        measure: Sequence[Trial],
+        observer: Observer,
     ) -> None:
-        self._connect()
+        lifeline = self._connect()
+        with lifeline.holding():
+            self._execute(work, train, measure, observer, lifeline)
+
+    def _execute(
+        self,
+        work: Work,
+        train: Supply | Sequence[Trial],
+        measure: Sequence[Trial],
+        observer: Observer,
+        lifeline: Lifeline,
+    ) -> None:
         from sweep.measuring.actors import MeasuringPool
+        from sweep.training.supply import Supply
         from sweep.training.tune import tune_trials
 
-        pool = MeasuringPool(work, observer)
+        pool = MeasuringPool(work, observer, lifeline.check)
         try:
-            for trial in measure:
-                pool.submit(trial)
+            forward = _Forward(observer, pool, lifeline.check, measure)
+            if self._own is None or not train:
+                forward.measure_waiting()
             if train:
-                tune_trials(work, train, _Forward(observer, pool))
+                supply = Supply.of(train)
+                supply.measure = pool.submit
+                if self._own is not None:
+                    self._own.wait_until_warm()
+                tune_trials(work, supply, forward, self._most_at_once(work.config))
+            forward.measure_waiting()
             pool.drain()
         finally:
-            pool.stop()
+            pool.stop(wait=not lifeline.lost)
+
+    def _most_at_once(self, config: SweepConfig) -> int | None:
+        """How many trials are trained at a time; None: as many as find room.
+
+        A search that suggests trials before they find room would not have learnt from others.
+        """
+        search = config.search
+        if search.max_concurrent is not None or not search.adaptive:
+            return search.max_concurrent
+        now = self.capacity()
+        return num_at_once(
+            config, now if self.address is None else with_autoscaler(now, _autoscaler())
+        )
 
     def close(self) -> None:
-        if self._started:
-            import ray
+        lost = self._lifeline is not None and self._lifeline.lost
+        if self._lifeline is not None and not lost:
+            self._lifeline.close()
+        if not lost:  # else Ray would wait for what is gone
+            if self._own is not None:
+                self._own.close()
+            elif self._lifeline is not None:
+                import ray
 
-            ray.shutdown()
-            self._started = False
+                ray.shutdown()
+        self._lifeline = self._own = None
 
-    def _connect(self) -> None:
-        if self._started:
-            return
+    def _connect(self) -> Lifeline:
+        if self._lifeline is not None:
+            return self._lifeline
         if self.address is not None:
-            _probe(self.address)
-        # A cluster that Ray starts here demands a token by itself, and writes it to a file
-        # that only this user can read. For a running one RAY_AUTH_MODE must say what it demands.
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+            check_answers(self.address)
+            _show_token(self.address)
         import ray
 
-        settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if self.address is None:
-            capacity = local_capacity()
-            settings |= {
-                "address": "local",
-                "num_cpus": int(capacity.cpus),
-                "num_gpus": int(capacity.gpus),
-                "_memory": int(capacity.memory * GIGABYTE),
-                "include_dashboard": False,
-                "_node_ip_address": "127.0.0.1",
-            }
-        else:
-            settings["address"] = self.address
-        handler = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(**settings)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
+            if self.address is None:
+                self._own = self._own or OwnRay(local_capacity().nodes[0])
+                self._own.wait()
+            else:
+                _join(self.address)
+        except ray.exceptions.AuthenticationError as error:
+            raise _no_token(self.address) from error
         except (ConnectionError, RuntimeError, ValueError) as error:
             first_line = (str(error).splitlines() or [""])[0]
             raise UserError(
                 f"no Ray cluster at {self.address or 'this machine'} ({first_line}): "
                 "start one with `ray start --head`, or leave --address out"
             ) from error
-        self._started = True
+        where = "the Ray cluster" + (f" at {self.address}" if self.address else " on this machine")
+        self._lifeline = Lifeline(where, here=self.address is None)
+        return self._lifeline
 
 
-def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
-    """Raise UserError with the numbers if one trial or actor fits on no node."""
-    asked, measure = config.resources, config.measure
-    for name, wanted, there, unit in (
-        ("resources.cpus", asked.cpus, capacity.cpus, "CPUs"),
-        ("resources.gpus", asked.gpus, capacity.gpus, "GPUs"),
-        ("measure.cpus_per_actor", measure.cpus_per_actor, capacity.cpus, "CPUs"),
-        ("measure.gpus_per_actor", measure.gpus_per_actor, capacity.gpus, "GPUs"),
-        ("measure.memory_per_actor", measure.memory_per_actor, capacity.memory, "GB of memory"),
-    ):
-        if wanted > there:
-            raise UserError(
-                f"{name}: {wanted:g} {unit} asked, but {capacity.where} has {there:.3g}: "
-                f"ask for at most {there:.3g}"
-            )
-    if not any(node.cpus >= asked.cpus and node.gpus >= asked.gpus for node in capacity.nodes):
-        raise UserError(
-            f"resources: no node of {capacity.where} has {asked.cpus} CPUs and {asked.gpus:g} "
-            "GPUs at once: ask for less of one"
-        )
-    reserved = measure.cpus_per_actor * measure.actors
-    total = sum(node.cpus for node in capacity.nodes)
-    if asked.cpus + reserved > total:
-        raise UserError(
-            f"measure.cpus_per_actor: {measure.actors} actors reserve {reserved:g} of the "
-            f"{total:g} CPUs of {capacity.where}, which leaves too few for a trial of "
-            f"{asked.cpus}: use fewer, or 0 to let actors run in the gaps"
-        )
-    held = sum(int(node.memory // measure.memory_per_actor) for node in capacity.nodes)
-    if measure.actors > held:
-        raise UserError(
-            f"measure.actors: {measure.actors} actors of {measure.memory_per_actor:g} GB asked, "
-            f"but {capacity.where} has memory for {held}: use fewer, or less "
-            "measure.memory_per_actor"
-        )
+def _join(address: str) -> None:
+    """Connect to a running cluster; RAY_AUTH_MODE must say whether it demands a token."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    import ray
 
-
-def local_capacity() -> Capacity:
-    """What this machine may use: the cores this process is allowed, torch's GPUs, memory."""
-    import torch
-
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE
-    node = Node(
-        float(len(os.sched_getaffinity(0))),
-        float(torch.cuda.device_count()),
-        SHARE_OF_MEMORY * memory,
-    )
-    return Capacity((node,), "this machine")
+    handler = signal.getsignal(signal.SIGTERM)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
 
 
 def _cluster_capacity(address: str) -> Capacity:
-    import ray
+    from sweep.nodes import ray_nodes
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [node for node in ray_nodes() if node.alive]
+    now = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
     return Capacity(
-        tuple(
-            Node(node.get("CPU", 0.0), node.get("GPU", 0.0), node.get("memory", 0.0) / GIGABYTE)
-            for node in nodes
-        ),
-        f"the cluster of {len(nodes)} nodes at {address}",
+        tuple(Node(node.cpus, node.gpus, node.memory) for node in nodes),
+        f"the cluster at {address} with {now} now",
     )
 
 
-def _probe(address: str) -> None:
+def _autoscaler() -> dict[str, Any] | None:
+    """The configuration of the cluster's autoscaler, which its head knows, or None."""
+    from sweep.autoscaler import autoscaling_config
+    from sweep.nodes import NodeCalls, ray_nodes
+
+    head = [node for node in ray_nodes() if node.alive and node.head]
+    with NodeCalls(head) as calls:
+        answers = calls.ask(autoscaling_config, seconds=AUTOSCALER_SECONDS).given()
+    return next(iter(answers.values()), None)
+
+
+def check_answers(address: str) -> None:
     """Ray waits long for a cluster that isn't there; a connection tells within seconds."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
@@ -218,16 +234,76 @@ def _probe(address: str) -> None:
         ) from error
 
 
-class _Forward:
-    """Passes all events on, and each trained trial to the measuring actors."""
+def _show_token(address: str) -> None:
+    """Raise UserError if the cluster turns this process away.
 
-    def __init__(self, observer: Observer, pool: Any) -> None:
+    Ray itself would try for half a minute, and say so on standard error once a second.
+    """
+    import grpc  # type: ignore[import-untyped]
+    import ray
+    from ray._private import services
+    from ray._private.grpc_utils import init_grpc_channel
+    from ray.core.generated import autoscaler_pb2, autoscaler_pb2_grpc
+
+    found = services.canonicalize_bootstrap_address(address)  # of "auto", what runs here
+    if found is None:
+        return
+    try:
+        with init_grpc_channel(found) as channel:
+            service = autoscaler_pb2_grpc.AutoscalerStateServiceStub(channel)
+            service.GetClusterStatus(
+                autoscaler_pb2.GetClusterStatusRequest(), timeout=CONNECT_SECONDS
+            )
+    except ray.exceptions.AuthenticationError as error:
+        raise _no_token(address) from error
+    except (grpc.RpcError, ValueError) as error:
+        # Whatever else is wrong, Ray says it better when it connects.
+        if getattr(error, "code", lambda: None)() == grpc.StatusCode.UNAUTHENTICATED:
+            raise _no_token(address) from error
+
+
+def _no_token(address: str | None) -> UserError:
+    return UserError(
+        f"the Ray cluster at {address} demands its token, and this process has none or another: "
+        "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a copy of the head's "
+        "~/.ray/auth_token"
+    )
+
+
+class _Forward:
+    """Passes all events on, and each trained trial to the measuring actors.
+
+    waiting: trials to measure once another is being trained: on one machine the start of an
+        actor would slow down the start of training.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        pool: Any,
+        check: Callable[[], None],
+        waiting: Sequence[Trial] = (),
+    ) -> None:
         self._observer = observer
         self._pool = pool
-        self.started = observer.started
+        self._check = check
+        self._waiting = list(waiting)
         self.epoch = observer.epoch
         self.measured = observer.measured
-        self.failed = observer.failed
+
+    def measure_waiting(self) -> None:
+        """Measure what waits, wherever training stands."""
+        waiting, self._waiting = self._waiting, []
+        for trial in waiting:
+            self._pool.submit(trial)
+
+    def started(self, trial: Trial) -> None:
+        self._observer.started(trial)
+        self.measure_waiting()
+
+    def failed(self, trial: Trial, failure: Failure) -> None:
+        self._check()
+        self._observer.failed(trial, failure)
 
     def trained(self, trial: Trial) -> None:
         self._observer.trained(trial)

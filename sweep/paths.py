@@ -1,7 +1,7 @@
 """Every file that idsweep owns, named in one place.
 
 <storage>/
-|- storage.json              which version of the schema wrote this storage
+|- storage.json              which version of the schema wrote this storage, and its id
 |- mlflow.db, mlflow-artifacts/    the embedded MLflow store (mlflow.db-wal, -shm while open)
 |- data/<data key>/          sealed Arrow partitions, shared by all sweeps
 |- sweeps/<sweep name>/
@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from sweep.errors import UserError
 from sweep.sealing import TEMPORARY_PREFIX, write_file
 
 SCHEMA_VERSION = 1
+MARKER = "storage.json"
 DEFAULT_STORAGE = "idsweep-results"
 PROBE_PREFIX = ".idsweep-probe-"
 
@@ -244,7 +246,7 @@ def open_storage(folder: str | Path, *, create: bool) -> Storage:
 
 
 def _check(storage: Storage, create: bool) -> None:
-    marker = storage.folder / "storage.json"
+    marker = storage.folder / MARKER
     if marker.is_file():
         _check_schema(marker)
     elif not create:
@@ -259,11 +261,19 @@ def _check(storage: Storage, create: bool) -> None:
 
 
 def claim_storage(storage: Storage) -> None:
-    """Create the storage folder and mark it with this version of the schema."""
+    """Create the storage folder and mark it: version of the schema, and an id of its own."""
     storage.folder.mkdir(parents=True, exist_ok=True)
-    marker = storage.folder / "storage.json"
-    if not marker.is_file():
-        write_file(marker, json.dumps({"schema": SCHEMA_VERSION}) + "\n")
+    if not storage_id(storage):  # early storages have none
+        marker = {"schema": SCHEMA_VERSION, "id": uuid.uuid4().hex}
+        write_file(storage.folder / MARKER, json.dumps(marker) + "\n")
+
+
+def storage_id(storage: Storage) -> str:
+    """What tells this storage from another that lies at the same path elsewhere; "": nothing."""
+    try:
+        return str(json.loads((storage.folder / MARKER).read_text()).get("id", ""))
+    except FileNotFoundError:
+        return ""
 
 
 def _is_foreign(path: Path) -> bool:

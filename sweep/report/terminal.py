@@ -20,12 +20,12 @@ from sweep.paths import DEFAULT_STORAGE
 from sweep.report.claims_table import print_claims
 from sweep.report.console import plain_table, say
 from sweep.report.regression_table import print_headline
-from sweep.summary import main_quantity, summarize_families
+from sweep.summary import main_quantity, stopped_in_words, summarize_families
 from sweep.sweepfile import ready_suites, ready_sweeps
 from sweep.tracking import hide_password
 
 if TYPE_CHECKING:
-    from sweep.cluster import Capacity
+    from sweep.capacity import Capacity
     from sweep.config import SweepConfig
     from sweep.forecast import Forecast
     from sweep.pipeline import Plan, SweepResult
@@ -70,6 +70,8 @@ def print_result(result: SweepResult, console: Console) -> None:
         "accuracy: mean [least, most]; last hidden: mean [95% interval over configurations, "
         f"seeds averaged, of {MIN_UNITS} or more]",
     )
+    if stopped := stopped_in_words(results.results):
+        say(console, stopped)
     if result.regression is not None:
         print_headline(result.regression, console)
     if results.work.config.claims:
@@ -126,7 +128,10 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
         "train",
         str(to_train - plan.trained),
         str(plan.trained),
-        f"{resources.cpus} CPUs, {resources.gpus:g} GPUs a trial",
+        " or ".join(
+            f"{one.cpus * one.workers} CPUs, {one.gpus:g} GPUs" for one in resources.each()
+        )
+        + " a trial",
     )
     table.add_row(
         "measure",
@@ -135,12 +140,30 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
         f"{measure.actors} actors of {measure.cpus_per_actor:g} CPUs",
     )
     say(console, f"{config.name}: {len(trained)} trials, {total - len(trained)} untrained twins")
+    search = config.search
+    if search.adaptive:
+        suggested = len(trained)
+        say(
+            console,
+            f"search: {search.algorithm} on {search.metric}, {suggested} suggested so far, "
+            f"{max(0, search.num_samples - suggested)} to come",
+        )
+    if config.stops:
+        say(console, f"stops early: {_stops_in_words(config)}")
     say(console, "families: " + ", ".join(f"{name} {n}" for name, n in sorted(families.items())))
     most = max((len(trial.earlier) for trial in plan.trials), default=0)
     if most:
         say(console, f"checkpoints: up to {most + 1} a trial, one for each of measure.epochs")
     console.print(table)
     say(console, f"{capacity.where} has {capacity.cpus:g} CPUs and {capacity.gpus:g} GPUs")
+
+
+def _stops_in_words(config: SweepConfig) -> str:
+    scheduler = config.scheduler
+    parts = [f"{name} reaches {bound:g}" for name, bound in config.stop.items()]
+    if scheduler.name != "fifo":
+        parts.append(f"{scheduler.name} on {scheduler.metric}")
+    return ", ".join(parts)
 
 
 def print_forecast(found: list[Forecast], storage: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A Ray cluster of several machines on one: each node in network, mount and PID namespaces.
+"""A Ray cluster of several machines on one: each node in namespaces of its own.
 
     with Machines(folder, cpus=(1, 1)) as machines:     # node 0 is Ray's head
         machines.run(0, ["idsweep", ...])               # a finished process, as subprocess.run
@@ -7,10 +7,11 @@
         machines.pids(1, "raylet")                      # for os.kill: the node's processes by title
 
 `folder/shared` is one folder on all nodes; `folder/private` is each node's own, as are its home,
-/dev/shm and Ray's /tmp/ray. Nodes have 10.77.0.1, .2, ...; `machines.hub` is 10.77.0.254, where
-servers may stand: `machines.popen(HUB, [...])`. None of it can be seen from outside, so several
-such clusters may run at once; all of it ends with the process that made it, however that ends.
-Token authentication is on; `token=False` runs a client without.
+/dev/shm and Ray's /tmp/ray. Nodes are called node-0, node-1, ... and have 10.77.0.1, .2, ...;
+`HUB` is a place without Ray at 10.77.0.254, where servers may stand: `machines.popen(HUB, ...)`.
+None of it can be seen from outside, so several such clusters may run at once; all of it ends
+with the process that made it, however that ends. Token authentication is on; `token=False` runs
+a client without.
 """
 
 import os
@@ -29,7 +30,7 @@ PORT = 6379
 START_SECONDS = 90
 PROGRAMS = Path(sys.executable).parent
 SECRET = ("AWS_", "MLFLOW_", "RAY_", "IDSWEEP_")
-SPACES = ["unshare", "-n", "-m", "-p", "--fork", "--kill-child", "--mount-proc"]
+SPACES = ["unshare", "-n", "-m", "-u", "-p", "--fork", "--kill-child", "--mount-proc"]
 HOLD = "echo ready; read _"  # until the maker closes the pipe, or dies
 SETUP = """set -e
 mount --make-rprivate /
@@ -37,6 +38,7 @@ mount -t tmpfs tmpfs /dev/shm
 mkdir -p /tmp/ray
 mount --bind {own}/ray /tmp/ray
 mount --bind {own}/private {folder}/private
+hostname node-{node}
 ip link set lo up
 """
 HUB_SETUP = """set -e
@@ -113,7 +115,7 @@ class Machines:
         for name in ("ray", "private", "home"):
             (own / name).mkdir(parents=True, exist_ok=True)
         before = self.alive() if wait else 0
-        holder = self._nodes[node] = _hold(SETUP.format(own=own, folder=self.folder))
+        holder = self._nodes[node] = _hold(SETUP.format(node=node, own=own, folder=self.folder))
         inside = self._init(node)
         link = f"veth{inside}"
         self._do(HUB, f"ip link add {link} type veth peer name eth0 netns {inside}")
@@ -166,7 +168,7 @@ class Machines:
 
     def popen(self, node, command, *, env=None, token=True, **options):
         """A process on the node. If it is killed, what it started on the node ends with it."""
-        enter = ["nsenter", "-t", str(self._init(node)), "-n", "-m", "-p"]
+        enter = ["nsenter", "-t", str(self._init(node)), "-n", "-m", "-u", "-p"]
         enter += ["setpriv", "--pdeathsig", "KILL", *map(str, command)]
         given = self.environment(node, token=token) | (env or {})
         return subprocess.Popen(enter, env=given, **options)
@@ -226,11 +228,11 @@ class Machines:
 def _hold(script):
     """A process in namespaces of its own; they last until `_release`, or until we end."""
     command = [*SPACES, "bash", "-c", script + HOLD]
-    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    holder = subprocess.Popen(command, **pipes, text=True)
     holder.ray = None
     if holder.stdout.readline().strip() != "ready":
-        _release(holder)
-        pytest.fail("no namespaces; see above")
+        pytest.fail(f"no namespaces: {holder.communicate()[1]}")
     return holder
 
 
@@ -243,5 +245,5 @@ def _release(holder):
     with suppress(ProcessLookupError):
         holder.kill()
     holder.wait(30)
-    holder.stdin.close()
-    holder.stdout.close()
+    for pipe in (holder.stdin, holder.stdout, holder.stderr):
+        pipe.close()

@@ -68,7 +68,7 @@ def test_a_sweep_runs_on_a_cluster_that_is_there(head, tiny_file, tmp_path):
     assert "2/2 done" in done.stdout
     too_much = run(tiny_file, tmp_path / "none", address, environment, "--set", "resources.cpus=3")
     assert too_much.returncode == 2
-    assert f"3 CPUs asked, but the cluster of 1 nodes at {address} has 2" in too_much.stderr
+    assert f"3 CPUs asked, but the cluster at {address} with 1 node now has 2" in too_much.stderr
     # Without the token nobody gets in, and is told so in one line.
     stranger = {key: value for key, value in environment.items() if "RAY_AUTH" not in key}
     refused = run(tiny_file, tmp_path / "none", address, stranger | {"HOME": str(tmp_path)})

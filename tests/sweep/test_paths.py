@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweep.errors import UserError
-from sweep.paths import SCHEMA_VERSION, Storage, claim_storage, open_storage
+from sweep.paths import SCHEMA_VERSION, Storage, claim_storage, open_storage, storage_id
 
 
 def test_storage_is_absolute_and_marked(tmp_path, monkeypatch):
@@ -16,7 +16,9 @@ def test_storage_is_absolute_and_marked(tmp_path, monkeypatch):
     claim_storage(storage)
     assert storage.folder == tmp_path / "results"
     assert open_storage("results", create=False) == storage
-    assert json.loads((storage.folder / "storage.json").read_text()) == {"schema": SCHEMA_VERSION}
+    found = json.loads((storage.folder / "storage.json").read_text())
+    assert found["schema"] == SCHEMA_VERSION
+    assert found["id"] == storage_id(storage) != ""
 
 
 def test_everything_lies_inside_the_storage():

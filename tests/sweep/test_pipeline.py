@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sweep.cluster import Capacity, Node, check_capacity
+from sweep.capacity import Capacity, Node, check_capacity
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
