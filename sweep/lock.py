@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from sweep.errors import UserError
 def only_driver(path: Path, name: str) -> Iterator[None]:
     """Hold the lock file of the sweep `name`; the system lets go of it when this process dies.
 
-    Raises UserError with the other's process id if one is alive.
+    On a shared file system it holds between machines too. Raises UserError with the other's
+    process and machine if one is alive.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -29,6 +31,19 @@ def only_driver(path: Path, name: str) -> Iterator[None]:
                 "wait for it, or choose another --storage"
             ) from error
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def living_driver(path: Path) -> str:
+    """The process that holds a sweep's lock, as it wrote itself there; "" if none does."""
+    try:
+        with path.open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "unknown"
+    except OSError:
+        return ""
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -15,6 +16,7 @@ from sweep.config import SweepConfig
 from sweep.doctor.facts import ClusterFacts, Facts, NodeFacts, SweepFacts, TrackingFacts
 from sweep.doctor.probe import examine, lacking, versions
 from sweep.errors import UserError
+from sweep.needs import needed
 from sweep.nodes import NodeCalls, RayNode, ray_nodes
 from sweep.paths import Storage
 from sweep.preflight import storage_problems
@@ -125,7 +127,7 @@ def _nodes(nodes: list[RayNode], question: Question) -> list[NodeFacts]:
     folder = _existing(question.storage.folder)
     wanted = [needed(config) for config in question.sweeps]
     modules = sorted({module for each, _ in wanted for module in each})
-    paths = sorted({path for _, each in wanted for path in each})
+    paths = sorted({os.path.abspath(os.path.expanduser(p)) for _, each in wanted for p in each})
     with NodeCalls(nodes) as calls:
         given = {node.key: (str(folder), node.gpus) for node in nodes if node.alive}
         told = calls.ask_each(examine, given, seconds=NODE_SECONDS)
@@ -184,28 +186,6 @@ def _sweep(config: SweepConfig, storage: Storage, cluster: RayCluster) -> SweepF
         path = Path(config.data.path)
         problem = "" if path.exists() else f"data.path: there is no {path} on the driver"
     return SweepFacts(config.name, len(trials), capacity, problem, data is not None)
-
-
-def needed(config: SweepConfig) -> tuple[list[str], list[str]]:
-    """Modules and files that every node needs to build the networks of a sweep."""
-    from sweep.models.names import source_of
-    from sweep.models.settings import is_file_name
-
-    names = {config.model.name, *_axis(config, "model.name")}
-    weights = {config.model.weights, *_axis(config, "model.weights")} - {None}
-    modules = {name.partition(":")[0] for name in names if source_of(name) == "own"}
-    files = {str(Path(name).expanduser().absolute()) for name in weights if is_file_name(name)}
-    return sorted(modules), sorted(files)
-
-
-def _axis(config: SweepConfig, key: str) -> set[Any]:
-    """Every value that the space gives a setting."""
-    found: set[Any] = set()
-    for block in config.space:
-        domain = block.get(key)
-        values = getattr(domain, "grid", None) or getattr(domain, "choice", None)
-        found |= set(values or ([domain] if isinstance(domain, str) else []))
-    return found
 
 
 def _known(answer: str) -> str:

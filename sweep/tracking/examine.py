@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import UserError
-from sweep.tracking.store import answering, connect, hide_password
+from sweep.secrets import hide_password
+from sweep.tracking.store import answering, connect
 
 PROXIED = "mlflow-artifacts:"
 EXPERIMENTS = 1000
