@@ -22,7 +22,7 @@ from sweep.commands import (
     regression,
     sweeps,
 )
-from sweep.commands.options import INTERRUPTED
+from sweep.commands.options import INTERRUPTED, end_lost
 
 app = typer.Typer(
     help="Sweep many networks, see how each one's representation folds and unfolds, "
@@ -94,6 +94,12 @@ def _one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        from sweep.errors import ClusterLost
+
+        if not isinstance(error, ClusterLost):
+            raise
+        end_lost(error)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from sweep.capacity import (
     with_autoscaler,
 )
 from sweep.config import SweepConfig
-from sweep.errors import UserError
+from sweep.errors import ClusterLost, UserError
 from sweep.lifeline import Lifeline
 from sweep.own_ray import OwnRay
 from sweep.paths import Storage
@@ -42,9 +42,12 @@ class RayCluster:
 
     address: of a running cluster ("host:port", "auto"); None starts one on this machine
         that listens on loopback alone and ends with this process.
+    end: ends this process in order if the cluster is lost and Ray hangs; without, Ray ends it
+        after a minute.
     """
 
     address: str | None = None
+    end: Callable[[ClusterLost], None] | None = None
     _lifeline: Lifeline | None = field(default=None, init=False)
     _own: OwnRay | None = field(default=None, init=False)
 
@@ -180,9 +183,21 @@ class RayCluster:
                 f"no Ray cluster at {self.address or 'this machine'} ({first_line}): "
                 "start one with `ray start --head`, or leave --address out"
             ) from error
-        where = "the Ray cluster" + (f" at {self.address}" if self.address else " on this machine")
-        self._lifeline = Lifeline(where, here=self.address is None)
+        self._lifeline = self._hold()
         return self._lifeline
+
+    def _hold(self) -> Lifeline:
+        import ray
+
+        context = ray.get_runtime_context()
+        here = next(node for node in ray.nodes() if node["NodeID"] == context.get_node_id())
+        return Lifeline(
+            context.gcs_address,
+            here["RayletSocketName"],
+            "the Ray cluster " + (f"at {self.address}" if self.address else "on this machine"),
+            here=self.address is None,
+            end=self.end,
+        )
 
 
 def _join(address: str) -> None:

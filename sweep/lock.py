@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from sweep.errors import UserError
+
+LOOKS, LOOK_SECONDS = 5, 0.1  # `living_driver` holds the lock for a moment
 
 
 @contextmanager
@@ -22,7 +26,7 @@ def only_driver(path: Path, name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except OSError as error:
             file.seek(0)
             raise UserError(
@@ -34,6 +38,15 @@ def only_driver(path: Path, name: str) -> Iterator[None]:
         file.write(f"{os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _lock(file: TextIO) -> None:
+    """Lock the file for this process alone; OSError if another has it for longer than a look."""
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(LOOK_SECONDS)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def living_driver(path: Path) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -132,19 +132,37 @@ def _unwritable(path: Path, error: OSError) -> UserError:
 def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:
     """Delete what killed writers left below `folder`; returns how many there were.
 
-    older_than: seconds; where others may be writing, spare what is younger.
+    older_than: seconds, by the clock of the file system; where others may be writing, spare
+        what is younger.
     """
-    latest = time.time() - older_than
+    latest = _time_of(folder) - older_than if older_than else math.inf
     count = 0
     for path in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
         with suppress(FileNotFoundError):  # its writer may be done with it just now
             if path.lstat().st_mtime <= latest:
                 count += 1
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink()
+                _remove(path)
     return count
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or a folder that someone may still be writing.
+
+    A folder gets another name first: its writer may outlive the driver by seconds, and must
+    not seal what is half deleted.
+    """
+    if not path.is_dir():
+        path.unlink()
+        return
+    renamed = path.parent / f"{TEMPORARY_PREFIX}removed-{uuid.uuid4().hex[:8]}"
+    path.rename(renamed)
+    shutil.rmtree(renamed, ignore_errors=True)
+
+
+def _time_of(folder: Path) -> float:
+    """Now, by the clock that dates files in `folder`: this machine's may differ, or jump."""
+    with tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder) as file:
+        return os.stat(file.name).st_mtime
 
 
 def file_digest(path: Path) -> str:

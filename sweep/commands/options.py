@@ -5,15 +5,17 @@ Nothing heavy is imported at the top of any command: `idsweep --help` answers at
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from sweep.paths import DEFAULT_STORAGE
 
 if TYPE_CHECKING:
+    from sweep.errors import ClusterLost
     from sweep.paths import Storage
     from sweep.progress import Progress
 
@@ -40,6 +42,14 @@ AddressOption = Annotated[
 ]
 DEFAULT = Path(DEFAULT_STORAGE)
 INTERRUPTED = 130
+LOST = 75  # as sysexits.h has it for what may well go when tried again
+
+
+def end_lost(error: ClusterLost) -> NoReturn:
+    """Say that the cluster is lost, and end: an ordinary end of Ray would wait for it."""
+    typer.echo(f"idsweep: {error}", err=True)
+    sys.stdout.flush()
+    os._exit(LOST)
 
 
 def console(err: bool = False) -> Any:

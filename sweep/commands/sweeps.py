@@ -17,6 +17,7 @@ from sweep.commands.options import (
     SweepArgument,
     TrackingOption,
     console,
+    end_lost,
     existing,
     progress,
     sweep_name,
@@ -192,7 +193,7 @@ def _run(
 
     given = set_ or []
     suite = open_suite(sweep, given) if is_suite(sweep) else None
-    cluster = RayCluster(address)
+    cluster = RayCluster(address, end_lost)
     try:
         folder = open_storage(storage, create=train)
         if suite is not None:

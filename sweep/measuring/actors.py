@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +63,15 @@ class MeasuringActor:
 
 
 class MeasuringPool:
-    """Hands units of work to the actors, one each at a time, and tells the observer."""
+    """Hands units of work to the actors, one each at a time, and tells the observer.
 
-    def __init__(self, work: Work, observer: Observer) -> None:
+    check: raises if the whole cluster is gone, of which a failed unit may be the first sign.
+    """
+
+    def __init__(self, work: Work, observer: Observer, check: Callable[[], None]) -> None:
         self._work = work
         self._observer = observer
+        self._check = check
         self._waiting: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
         config = work.config.measure
         options = {
@@ -99,13 +104,14 @@ class MeasuringPool:
         if self._error is not None:
             raise self._error
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = True) -> None:
         """Hand out nothing more; what is running is abandoned.
 
-        Returns when the pool asks Ray nothing any more, so that Ray may be shut down.
+        wait: until the pool asks Ray nothing any more, so that Ray may be shut down.
         """
         self._stopped.set()
-        self._thread.join()
+        if wait:
+            self._thread.join()
 
     def _serve(self) -> None:
         try:
@@ -153,6 +159,7 @@ class MeasuringPool:
         try:
             outcome: Outcome = ray.get(reference, timeout=60)
         except ray.exceptions.RayError as error:
+            self._check()
             reason = str(error).splitlines()[0]
             if isinstance(error, ray.exceptions.ActorDiedError):
                 reason = f"its actor died {ACTOR_RETRIES + 1} times (killed, or out of memory?)"

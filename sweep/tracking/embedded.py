@@ -102,7 +102,7 @@ def _create(storage: Storage) -> None:
         store = SqlAlchemyStore(f"sqlite:///{temporary}", storage.artifacts.as_uri())
         store.search_experiments()
         store.engine.dispose()  # or it would keep a file open that has another name by then
-        temporary.rename(storage.tracking_file)
+        _put(temporary, storage.tracking_file)
     except MlflowException as error:
         raise UserError(
             f"MLflow's store can't be made in {storage.folder} ({str(error).splitlines()[0]}): "
@@ -110,6 +110,17 @@ def _create(storage: Storage) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put(temporary: Path, place: Path) -> None:
+    """Give the new store its name, unless another sweep's driver was faster: its runs stay."""
+    try:
+        os.link(temporary, place)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if not place.exists():
+            temporary.rename(place)
 
 
 def _keep_log(file: Path) -> None:
