@@ -15,7 +15,9 @@ from sweep.measuring.measure import measure_trial
 from sweep.observer import Observer
 from sweep.paths import Storage
 from sweep.space import Trial
-from sweep.training.checkpoints import Record
+from sweep.training.checkpoints import Record, is_trained
+from sweep.training.generations import in_generations, next_segment
+from sweep.training.segments import WHOLE
 from sweep.training.stopping import as_trained, stop_if_reached
 from sweep.training.supply import Supply
 from sweep.training.trainer import train_trial
@@ -73,11 +75,13 @@ class LocalProcess:
         supply.measure = lambda trial: self._measure(work, trial, observer)
         for trial in measure:
             self._measure(work, trial, observer)
-        for trial in supply:
+        for trial in in_generations(work, supply):
             observer.started(trial)
             sealed = self._train(work, trial, observer)
             supply.tell(sealed or trial)
             if sealed is not None:
+            if sealed is not None and not is_trained(sealed, work.paths(trial)):
+                continue  # a member of a population that waits for the others
                 observer.trained(sealed)
                 self._measure(work, sealed, observer)
 
@@ -93,7 +97,8 @@ class LocalProcess:
         resources = work.config.resources.of(trial.config)
         try:
             torch.set_num_threads(self.num_threads or resources.cpus)
-            train_trial(trial, work.data, paths, on_epoch)
+            segment = next_segment(work, trial) if trial.population else WHOLE
+            train_trial(trial, work.data, paths, on_epoch, segment=segment)
         except Exception as error:
             self._fail("train", work, trial, observer, error)
             return None

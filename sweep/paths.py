@@ -9,11 +9,13 @@
 |  |- lock                   held by the driver while it lives
 |  |- trials/<trial key>/
 |  |  |- checkpoint-<epoch>/    sealed: weights, training history
+|  |  |- state-<epoch>/         sealed: a member of a population in training, until all are trained
 |  |  |- measured-<epoch>/<analysis>-<settings key>/    sealed: measurement rows
 |  |  |- activations-<epoch>/<settings key>/    while measuring, or kept: plan/, pass-0/part-0003/
 |  |  |- scratch-<epoch>/<settings key>/    while measuring: rows and tiles of single layers
 |  |  |- stopped.json        at which epoch the trial was stopped early, and by whom
 |  |  `- failure.json        why the trial has none (removed once it has)
+|  |- populations/<population key>/exploits-<epoch>.json    who took over whose weights
 |  |- report.html, regression.json
 |  |- overview.png, profiles.png, dynamics.png, published.png, regression.png
 |  |- figures/               what `idsweep figures` drew
@@ -94,6 +96,9 @@ class TrialPaths:
         return self.folder / f"checkpoint-{_epoch(epoch)}"
 
     def activations(self, epoch: float, settings_key: str) -> ActivationPaths:
+    def state(self, epoch: float) -> Path:
+        return self.folder / f"state-{_epoch(epoch)}"
+
         return ActivationPaths(self.folder / f"activations-{_epoch(epoch)}" / settings_key)
 
     def scratch(self, epoch: float, settings_key: str) -> ScratchPaths:
@@ -189,6 +194,9 @@ class SweepPaths:
         return self.folder / "tune"
 
     def trial(self, key: str) -> TrialPaths:
+    def exploits(self, population: str, epoch: float) -> Path:
+        return self.folder / "populations" / population / f"exploits-{_epoch(epoch)}.json"
+
         return TrialPaths(self.folder / "trials" / key)
 
 

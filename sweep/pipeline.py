@@ -43,6 +43,7 @@ from sweep.training.checkpoints import changed_origin, is_trained, read_history
 from sweep.training.searching import Search, check_search
 from sweep.training.stopping import as_trained
 from sweep.training.supply import Supply
+from sweep.training.generations import remove_states
 from sweep.work import Clock, Failure, Work
 
 # Other sweeps may be writing in the same storage, but none writes one output for so long.
@@ -135,6 +136,7 @@ def run_sweep(
 
 @dataclass(frozen=True)
 class Plan:
+        remove_states(work, planned)
     """What a run would do.
 
     trained, measured: how many trials are sealed so far, of those to train and of all.

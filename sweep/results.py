@@ -73,6 +73,7 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
             }
             for trial in trials
         ],
+                "population": trial.population,
     }
     write_file(paths.plan, json.dumps(plan, indent=1) + "\n")
 
@@ -133,6 +134,7 @@ def load_plan(storage: Storage, name: str) -> SweepResults:
     ]
     work = Work(config, storage, data)
     trials = [as_trained(config, trial, work.paths(trial)) for trial in planned]
+            population=entry.get("population", ""),
     return SweepResults(work, paths.source.read_text(), trials, [])
 
 

@@ -64,7 +64,8 @@ class Trial:
     weights and no epochs, elsewhere; "untrained" marks a network at initialization.
     earlier: epochs before the last at which it is measured too, ascending. checkpoint: the
         epoch at which the network is meant; None: the last. stopped: who ended its training
-        at that epoch; "": nobody.
+        at that epoch; "": nobody. population: a hash of all members that it trained with and
+        of how weights were exchanged, which its key holds too; "": it trained by itself.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Trial:
     earlier: tuple[float, ...] = ()
     checkpoint: float | None = None
     stopped: str = ""
+    population: str = ""
 
     @property
     def epoch(self) -> float:
@@ -107,6 +109,8 @@ class Trial:
         parts = [model_label(self.config.model)]
         if self.role == "untrained":
             parts.append("untrained")
+        if self.population:
+            parts.append("pbt")
         # What differs from the defaults, so that no two configurations share a name.
         for setting, short in SHORT_NAMES.items():
             value = getattr(training, setting)
@@ -126,8 +130,11 @@ def make_trials(config: SweepConfig, data_digest: str) -> list[Trial]:
     """
     if config.search.adaptive:
         return []
+    from sweep.training.population import in_populations
+
     draw = _random_points if config.search.algorithm == "random" else _points
-    return with_twins(config, (point_of(config, values) for values in draw(config)), data_digest)
+    points = (point_of(config, values) for values in draw(config))
+    return in_populations(config, with_twins(config, points, data_digest))
 
 
 def with_twins(config: SweepConfig, points: Iterable[TrialConfig], data_digest: str) -> list[Trial]:

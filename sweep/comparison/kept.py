@@ -53,7 +53,13 @@ def _read(paths: TrialPaths) -> TrialResult | None:
     manifest = read_manifest(checkpoint)
     try:
         config = TrialConfig.model_validate(manifest["config"])
-        trial = Trial(manifest["trial"], manifest["role"], config, checkpoint=last)
+        trial = Trial(
+            manifest["trial"],
+            manifest["role"],
+            config,
+            checkpoint=last,
+            population=manifest.get("population", ""),
+        )
     except (ValidationError, KeyError) as error:
         raise UserError(
             f"{checkpoint} can't be read (another version of idsweep sealed it): measure again"

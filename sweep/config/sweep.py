@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from sweep.config.analyses import AnalysesConfig
 from sweep.config.axes import Block
@@ -71,4 +72,23 @@ class SweepConfig(Section):
     @property
     def stops(self) -> bool:
         """Whether a trial may end before its last epoch."""
-        return bool(self.stop) or self.scheduler.name != "fifo"
+        return bool(self.stop) or self.scheduler.name in ("asha", "median")
+
+    @model_validator(mode="after")
+    def _population_is_whole(self) -> SweepConfig:
+        """A population goes on only together, with all its members known beforehand."""
+        search = self.search
+        for setting, asked in (
+            ("stop", bool(self.stop)),
+            (f"search.algorithm: {search.algorithm}", search.adaptive),
+            ("search.max_concurrent", search.max_concurrent is not None),
+            ("search.time_budget", search.time_budget is not None),
+        ):
+            if asked and self.scheduler.name == "pbt":
+                raise PydanticCustomError(
+                    "sentence",
+                    "scheduler: the members of a population train to their end together, "
+                    "so pbt does not go with {setting}: leave one out",
+                    {"setting": setting},
+                )
+        return self

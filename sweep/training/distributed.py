@@ -18,6 +18,7 @@ from sweep.config import TrialResources
 from sweep.errors import TrialFailure
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained, read_history
+from sweep.training.segments import WHOLE, Segment
 from sweep.training.stopping import StopTraining, as_trained
 from sweep.training.team import Team
 from sweep.training.trainer import train_trial
@@ -50,8 +51,11 @@ def train_distributed(
     work: Work,
     report: Callable[[Record], None],
     resources: TrialResources,
+    segment: Segment = WHOLE,
 ) -> list[Record]:
     """Train the trial's network with `resources.workers` processes; returns the history.
+
+    segment: which part of its training; of one that has an end, the history is empty.
 
     Called in a Ray worker that holds none of the resources. A batch is the batch of all
     workers together, so their number changes no setting. The first of them seals.
@@ -63,7 +67,9 @@ def train_distributed(
     """
     paths = work.paths(trial)
     for _ in range(WORKER_RETRIES + 1):
-        lost = _attempt(trial, work, report, resources)
+        lost = _attempt(trial, work, report, resources, segment)
+        if segment.is_sealed:
+            return []
         sealed = as_trained(work.config, trial, paths)
         if is_trained(sealed, paths):
             return read_history(paths.checkpoint(sealed.epoch))
@@ -76,7 +82,11 @@ def train_distributed(
 
 
 def _attempt(
-    trial: Trial, work: Work, report: Callable[[Record], None], resources: TrialResources
+    trial: Trial,
+    work: Work,
+    report: Callable[[Record], None],
+    resources: TrialResources,
+    segment: Segment,
 ) -> Exception | None:
     """Train once; what Ray says if a worker died, None if they ended by themselves."""
     from ray.util.queue import Queue
@@ -86,7 +96,7 @@ def _attempt(
 
     def fit() -> None:
         try:
-            _trainer(trial, work, resources, told, answers).fit()
+            _trainer(trial, work, resources, segment, told, answers).fit()
         except Exception as error:
             ended.append(error)
         else:
@@ -137,7 +147,14 @@ def _listen(
         answers.put(answer)
 
 
-def _trainer(trial: Trial, work: Work, resources: TrialResources, told: Any, answers: Any) -> Any:
+def _trainer(
+    trial: Trial,
+    work: Work,
+    resources: TrialResources,
+    segment: Segment,
+    told: Any,
+    answers: Any,
+) -> Any:
     os.environ.update(QUIET)
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -151,6 +168,7 @@ def _trainer(trial: Trial, work: Work, resources: TrialResources, told: Any, ans
             "trial": trial,
             "work": work,
             "resources": resources,
+            "segment": segment,
             "told": told,
             "answers": answers,
         },
@@ -195,6 +213,7 @@ def _work(config: dict[str, Any]) -> None:
             resources.device,
             gpu_share=min(1.0, resources.gpus / team.size),
             team=team,
+            segment=config["segment"],
         )
     except Exception as error:
         ours = isinstance(error, TrialFailure)

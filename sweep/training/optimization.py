@@ -11,8 +11,6 @@ from sweep.config import TrainingConfig
 from sweep.errors import TrialFailure
 
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-# What may change while a network trains; anything else makes it another network or other data.
-CHANGEABLE = ("learning_rate", "weight_decay", "momentum", "dropout")
 
 
 def set_dropout(network: nn.Module, probability: float | None) -> None:

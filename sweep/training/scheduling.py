@@ -14,14 +14,18 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from ray import tune
+from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule, TrialScheduler
 from ray.tune.schedulers.async_hyperband import AsyncHyperBandScheduler
 
-from sweep.config import SweepConfig
 from sweep.config.search import better
 from sweep.space import Trial
+from sweep.training.generations import Populations
+from sweep.work import Work
 
 NOT_BEGIN = "time budget"
+PAUSE = "pause"  # a result of a member of a population
 # In a worker: which trial was asked to stop, and by whom. A message arrives before `tune.report`
 # returns, since an actor does in order what one caller asks of it.
 _asked: dict[str, str] = {}
@@ -48,8 +52,14 @@ def _note(trainable: Any, key: str, by: str) -> None:  # noqa: ARG001  (Tune pas
     _asked[key] = by
 
 
-def make_scheduler(config: SweepConfig, trials: Iterable[Trial]) -> TrialScheduler:
+def pause_for_exchange() -> None:
+    """In a worker: the member's state is sealed; it goes on when all members have come as far."""
+    tune.report({PAUSE: True})
+
+
+def make_scheduler(work: Work, trials: Iterable[Trial]) -> TrialScheduler:
     """The scheduler that the sweep file asks for, over these trials and those suggested later."""
+    config = work.config
     settings = config.scheduler
     common: dict[str, Any] = {
         "time_attr": "epoch",
@@ -79,7 +89,49 @@ def make_scheduler(config: SweepConfig, trials: Iterable[Trial]) -> TrialSchedul
                     min_time_slice=sys.maxsize,  # a paused trial would begin anew
                 ),
             )
+        case "pbt":
+            return GenerationScheduler(Populations(work))
     return FIFOScheduler()
+
+
+class GenerationScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray's classes are untyped
+    """Pauses the members of a population until they may go on.
+
+    What they go on from is sealed, so Tune's own checkpoints have no part in it: a paused
+    trial begins anew, with its next segment.
+    """
+
+    def __init__(self, populations: Populations) -> None:
+        super().__init__()
+        self._populations = populations
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
+        self._populations.regain(trial.config["trial"])
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:
+        if PAUSE not in result:
+            return TrialScheduler.CONTINUE
+        tune_controller.pause_trial(trial, should_checkpoint=False)
+        return TrialScheduler.NOOP
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ARG002
+        self._populations.lose(trial.config["trial"])
+
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ARG002
+        trial: Any,
+        result: dict[str, Any],  # noqa: ARG002
+    ) -> None:
+        self._populations.lose(trial.config["trial"])  # trained or failed: nobody waits for it
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first that may go on; one not begun may have states of an earlier run too."""
+        for trial in tune_controller.get_trials():
+            waits = trial.status in (TuneTrial.PENDING, TuneTrial.PAUSED)
+            if waits and self._populations.may_go_on(trial.config["trial"]):
+                return trial
+        return None
 
 
 class AskingScheduler(TrialScheduler):  # type: ignore[misc]  # Ray's classes are untyped

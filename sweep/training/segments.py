@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweep.sealing import seal
+from sweep.sealing import is_sealed, seal
 from sweep.space import Trial
 from sweep.training.optimization import change_settings
 from sweep.training.state import Training, read_state, write_state
@@ -42,6 +42,11 @@ class Segment:
     def ends_before(self, epochs: int) -> bool:
         """Whether the training goes on after it."""
         return self.last(epochs) < epochs
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the state at its end is sealed; never, if the segment has none."""
+        return self.end is not None and is_sealed(self.end)
 
     def begin_with(self, training: Training) -> None:
         """Put a training that has just begun where the segment begins."""

@@ -64,7 +64,7 @@ def as_trained(config: SweepConfig, trial: Trial, paths: TrialPaths) -> Trial:
     if stop.by == BY_CONDITION:
         last = read_history(paths.checkpoint(stop.epoch))[-1]
         return stopped if reached(config, last) else trial
-    return trial if config.scheduler.name == "fifo" else stopped
+    return stopped if config.scheduler.name in ("asha", "median") else trial
 
 
 def reached(config: SweepConfig, record: Record) -> bool:

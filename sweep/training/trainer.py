@@ -75,6 +75,7 @@ def train_trial(
             training = begin_training(network, config, config.epochs * steps, device)
             training.history = history
             segment.begin_with(training)
+            diverged = ""
             try:
                 _train(training, images, trial, team, segment, seal_at, on_epoch, device)
             except StopTraining as stop:
@@ -82,11 +83,12 @@ def train_trial(
             except Diverged as error:
                 if not segment.ends_before(config.epochs):
                     raise
+                diverged = str(error)
                 training.step = segment.last(config.epochs) * steps
-                segment.seal_state(trial, training, str(error))
-                return history
             if segment.ends_before(config.epochs) and not trial.stopped:
-                segment.seal_state(trial, training)
+                if team.leads:
+                    segment.seal_state(trial, training, diverged)
+                    paths.failure.unlink(missing_ok=True)
                 return history
     if not team.leads:
         return history

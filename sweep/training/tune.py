@@ -18,7 +18,16 @@ from sweep.config import SweepConfig, TrialConfig
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained
-from sweep.training.scheduling import NOT_BEGIN, ask_to_stop, forget, make_scheduler, who_asked
+from sweep.training.generations import next_segment
+from sweep.training.scheduling import (
+    NOT_BEGIN,
+    ask_to_stop,
+    forget,
+    make_scheduler,
+    pause_for_exchange,
+    who_asked,
+)
+from sweep.training.segments import WHOLE
 from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
 from sweep.training.supply import Supply
 from sweep.training.trainer import train_trial
@@ -61,7 +70,7 @@ def tune_trials(
         tune.with_resources(partial(_train, work=work), partial(_request, config=config)),
         tune_config=tune.TuneConfig(
             search_alg=_Hand(supply, given),
-            scheduler=make_scheduler(config, supply.waiting),
+            scheduler=make_scheduler(work, supply.waiting),
             num_samples=-1,  # until the supply is empty
             max_concurrent_trials=most_at_once,
             reuse_actors=True,
@@ -81,8 +90,14 @@ def tune_trials(
 
 def _trial(config: dict[str, Any]) -> Trial:
     """A trial from what Tune keeps of it."""
-    role, settings, earlier = json.loads(config["plan"])
-    return Trial(config["trial"], role, TrialConfig.model_validate(settings), tuple(earlier))
+    role, settings, earlier, population = json.loads(config["plan"])
+    return Trial(
+        config["trial"],
+        role,
+        TrialConfig.model_validate(settings),
+        tuple(earlier),
+        population=population,
+    )
 
 
 def _request(tune_config: dict[str, Any], config: SweepConfig) -> Any:
@@ -120,10 +135,24 @@ def _train(config: dict[str, Any], work: Work) -> None:
             pass
         elif resources.workers > 1:
             from sweep.training.distributed import train_distributed
+    segment = WHOLE
 
-            train_distributed(trial, work, report, resources)
+        if trial.population and not is_trained(trial, paths):
+            segment = next_segment(work, trial)
+            train_distributed(trial, work, report, resources, segment)
         else:
-            train_trial(trial, work.data, paths, report, resources.device)
+            train_trial(
+                trial,
+                work.data,
+                paths,
+                report,
+                resources.device,
+                gpu_share=min(1.0, resources.gpus),
+                segment=segment,
+            )
+        if segment.ends_before(trial.config.training.epochs):
+            pause_for_exchange()
+            return
     except Exception as error:
         record_failure(paths, describe_failure("train", error))
     forget(trial.key)
@@ -147,7 +176,8 @@ class _Hand(Searcher):
         if trial is None:
             return Searcher.FINISHED
         self._given[trial.key] = trial
-        plan = json.dumps([trial.role, trial.config.model_dump(), trial.earlier])
+        settings = trial.config.model_dump()
+        plan = json.dumps([trial.role, settings, trial.earlier, trial.population])
         return {"trial": trial.key, "plan": plan}
 
     def on_trial_complete(
