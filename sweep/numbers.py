@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.measurement import Measurement
 from sweep.regression.variables import HIGH, HISTORY, LOW, Variable, layer_value
-from sweep.results import TrialResult, sorted_trials, trial_parameters
+from sweep.results import TrialResult, sorted_trials, stop_columns, trial_parameters
 from sweep.scalars import Scalar, scalars
 
 
@@ -31,6 +31,7 @@ def _record(result: TrialResult, layers: Sequence[Variable]) -> dict[str, Any]:
         "name": result.trial.name,
         "role": result.trial.role,
         **trial_parameters(result.trial),
+        **stop_columns(result.trial),
         **{name: scalar.value for name, scalar in found.items()},
         **interval_columns(intervals_of(found)),
         **{HISTORY + name: value for name, value in last.items() if name != "epoch"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -35,6 +36,19 @@ class GroupSummary:
     last_hidden: Scalar
     peak: float
     peak_depth: float
+
+
+def stopped_in_words(results: Sequence[TrialResult]) -> str:
+    """How many of the trained trials were stopped early, by whom and when; "": none was."""
+    trained = [result.trial for result in results if result.trial.role == "trained"]
+    stopped = [trial for trial in trained if trial.stopped]
+    if not stopped:
+        return ""
+    counts = sorted(Counter(trial.stopped for trial in stopped).items())
+    least, most = (pick(trial.epoch for trial in stopped) for pick in (min, max))
+    when = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+    by = ", ".join(f"{count} by {name}" for name, count in counts)
+    return f"stopped early: {len(stopped)} of {len(trained)} trials ({by}), after {when} epochs"
 
 
 def main_quantity(results: Sequence[TrialResult]) -> str | None:

@@ -28,6 +28,7 @@ from sweep.regression.scopes import (
     TooFewError,
     clusters_of,
 )
+from sweep.regression.stopped import early_stops
 from sweep.regression.study import Chosen, Study
 from sweep.regression.taking_part import compare_all
 from sweep.regression.variables import parse_variable
@@ -79,6 +80,7 @@ def regress(
         families=sorted(set(map(str, study.family))) if study.family is not None else [],
         granulated=granulated,
         footing=compare_all(study, asked) if len(asked) > 1 else None,
+        stopped=early_stops(study.table, axes, config, asked),
         notes=study.notes,
         chosen=chosen,
     )

@@ -109,12 +109,27 @@ class Carrier:
 
 
 @dataclass(frozen=True)
+class EarlyStops:
+    """Trained trials that did not come to their last epoch.
+
+    by: how many, by who stopped them. num_trials: trained, in all. without: correlations
+        over all others. skipped: what could not be asked of these, with the reason.
+    """
+
+    by: dict[str, int]
+    num_trials: int
+    without: list[Correlation]
+    skipped: list[str]
+
+
+@dataclass(frozen=True)
 class Regression:
     """All that is asked across models.
 
     predictors, covariates: by name, in order; the first predictor is the headline's.
     correlations: each predictor, scope and method. influences: of each predictor the
         networks that change r most, and every family. footing: None for one predictor.
+    stopped: the trials stopped early, and what is left without them; None: none was.
     skipped: what could not be asked, with the reason. notes: what to bear in mind.
     chosen: which trials, where not all of the experiment: its filters in words.
     """
@@ -136,6 +151,7 @@ class Regression:
     influences: list[Carrier] = field(default_factory=list)
     corrected: list[Corrected] = field(default_factory=list)
     footing: Footing | None = None
+    stopped: EarlyStops | None = None
     notes: list[str] = field(default_factory=list)
     chosen: str = ""
 
@@ -194,6 +210,11 @@ class Regression:
             if (fixed.predictor, fixed.scope) == (first, ALL):
                 found["reliability"] = fixed.found.reliability
                 found["pearson_corrected"] = fixed.found.corrected
+        if self.stopped is not None:
+            found["num_stopped"] = sum(self.stopped.by.values())
+            for rest in self.stopped.without:
+                if rest.predictor == first:
+                    found[f"{rest.method}_without_stopped"] = rest.value
         return {k: float(v) for k, v in found.items() if v is not None and math.isfinite(v)}
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -211,6 +232,9 @@ class Regression:
             "influence": [_flat(row) for row in self.influences],
             "attenuation": [_flat(row) for row in self.corrected],
             "predictors": [asdict(row) for row in self.footing.rows] if self.footing else [],
+            "without_stopped": [asdict(row) for row in self.stopped.without]
+            if self.stopped
+            else [],
         }
         return {stem: pd.DataFrame(rows) for stem, rows in parts.items() if rows}
 

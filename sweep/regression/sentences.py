@@ -27,6 +27,7 @@ def read_regression(regression: Regression) -> list[str]:
         return []
     first = regression.correlations[0].predictor
     found = headline(regression)
+    found += read_stopped(regression, first)
     found += _turns(regression, first)
     carriers = [c.found for c in regression.influences if c.predictor == first]
     found += read_influence(carriers, regression.num_configurations)
@@ -55,6 +56,24 @@ def read_correlation(row: Correlation) -> str:
         f"{row.scope}: {said} (r = {in_digits(row.value)}, interval {interval_text(row)}, "
         f"p = {row.p_value:.2g}, {row.num_trials} trials)"
     )
+
+
+def read_stopped(regression: Regression, predictor: str) -> list[str]:
+    """How many trials were stopped early and by whom, and the correlation without them."""
+    stopped = regression.stopped
+    if stopped is None:
+        return []
+    who = ", ".join(f"{count} by {name}" for name, count in stopped.by.items())
+    said = [
+        f"{sum(stopped.by.values())} of {stopped.num_trials} trials were stopped early ({who}): "
+        "they count as they were then; epochs_trained can be held fixed"
+    ]
+    said += [
+        read_correlation(row)
+        for row in stopped.without
+        if (row.predictor, row.method) == (predictor, "pearson")
+    ]
+    return said + [line for line in stopped.skipped if line.startswith(f"{predictor} ")]
 
 
 def in_digits(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sweep.regression import FAMILY, family_of
 from sweep.report.significant import significant
 from sweep.report.variants import variant_color
-from sweep.results import TrialResult, trial_parameters
+from sweep.results import NOBODY, TrialResult, trial_parameters
 from sweep.scalars import scalars
 from sweep.summary import variant
 
@@ -29,6 +29,9 @@ def trial_columns(results: Sequence[TrialResult]) -> dict[str, Any]:
         FAMILY_COLUMN: coded(family_of(row[FAMILY]) for row in flat),
         VARIANT: coded(variant(result.trial) for result in results),
     }
+    if any(result.trial.stopped for result in results):
+        columns["stopped_by"] = coded(result.trial.stopped or NOBODY for result in results)
+        columns["epochs_trained"] = coded(result.trial.epoch for result in results)
     constants: dict[str, Any] = {}
     for key in keys:
         column = coded(_json_value(row.get(key)) for row in flat)

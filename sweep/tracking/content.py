@@ -19,11 +19,12 @@ from sweep.sealing import MANIFEST
 from sweep.space import Trial
 from sweep.tracking.description import run_link
 from sweep.tracking.linked import checkpoint_tags
-from sweep.tracking.names import BY_EPOCH
+from sweep.tracking.names import BY_EPOCH, EPOCHS_TRAINED
 from sweep.tracking.store import TAG
 from sweep.work import Work
 
 MAX_TAG_LETTERS = 5000  # MLflow of today takes 8,000, older servers 5,000
+STOPPED_BY = TAG + "stopped_by"
 INTERVALS = TAG + "intervals"
 NOTE = "mlflow.note.content"
 PICTURE = "profile.svg"
@@ -76,6 +77,7 @@ def trial_content(
         TAG + "sweep": work.config.name,
         **link,
         **interval_tags(found),
+        **({STOPPED_BY: trial.stopped} if trial.stopped else {}),
     }
     return RunContent(
         identity=trial_identity(trial),
@@ -137,6 +139,8 @@ def trial_metrics(result: TrialResult, found: Mapping[str, Scalar]) -> list[Poin
         for name, value in record.items()
         if name != "epoch"
     ]
+    if result.trial.stopped:
+        metrics.append((EPOCHS_TRAINED, result.trial.epoch, 0))
     metrics += _profile_metrics(result.rows)
     metrics += [(name, scalar.value, 0) for name, scalar in found.items()]
     if result.earlier:
@@ -164,7 +168,7 @@ def _profile_metrics(rows: Sequence[Measurement]) -> list[Point]:
 def _note(trial: Trial, link: Mapping[str, str], experiment: str, report: str) -> str:
     """What its page says of the run, as Markdown: where to look, and where the weights are."""
     lines = [
-        f"{trial.role.capitalize()} network. [Its profile]"
+        f"{trial.role.capitalize()} network{_stopped(trial)}. [Its profile]"
         f"({run_link(experiment, OWN_RUN, PICTURE)}) | [The sweep's report]({report})"
     ]
     if TAG + "checkpoint" in link:
@@ -173,6 +177,10 @@ def _note(trial: Trial, link: Mapping[str, str], experiment: str, report: str) -
             f"Weights: `{link[TAG + 'checkpoint']}`" + (f", SHA-256 `{digest}`" if digest else "")
         )
     return "\n\n".join(lines)
+
+
+def _stopped(trial: Trial) -> str:
+    return f", stopped by {trial.stopped} after {trial.epoch:g} epochs" if trial.stopped else ""
 
 
 def _parquet(rows: Sequence[Measurement]) -> bytes:

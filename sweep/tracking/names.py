@@ -12,6 +12,7 @@ from sweep.measuring.classes import CLASSES
 from sweep.sealing import content_key
 
 CLASS, MEAN = "/class/", "/classes"
+EPOCHS_TRAINED = "epochs_trained"  # a metric of trials that were stopped early
 BY_EPOCH = "by_epoch/"  # before the scalars of networks measured at several epochs
 MAX_LETTERS = 150  # of a class; MLflow takes 250 for the whole name
 

@@ -21,10 +21,12 @@ from sweep.nearest import did_you_mean
 from sweep.numbers import interval_columns, layer_columns
 from sweep.reader import axis_names
 from sweep.regression.variables import Variable
-from sweep.results import sorted_trials
+from sweep.results import NOBODY, sorted_trials
 from sweep.scalars import scalar_name
-from sweep.tracking.names import BY_EPOCH, quantity_name
-from sweep.tracking.store import TAG, answering, check_there, connect, hide_password, search_runs
+from sweep.secrets import hide_password
+from sweep.tracking.content import STOPPED_BY
+from sweep.tracking.names import BY_EPOCH, EPOCHS_TRAINED, quantity_name
+from sweep.tracking.store import TAG, answering, check_there, connect, search_runs
 
 DOWNLOADS = 8  # at once, of runs' artifacts
 ROWS_FILE = "measurements.parquet"
@@ -145,6 +147,9 @@ def _tracked(runs: Sequence[Any], layers: Mapping[str, Mapping[str, float]]) -> 
                 "name": run.info.run_name,
                 "role": run.data.tags[TAG + "role"],
                 **params,
+                # Runs hold it of trials that were stopped; the others came to their end.
+                EPOCHS_TRAINED: float(params.get("training.epochs", 0.0)),
+                "stopped_by": run.data.tags.get(STOPPED_BY, NOBODY),
                 **_numbers(run),
                 **layers.get(str(run.info.run_id), {}),
             }
