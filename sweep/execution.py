@@ -78,10 +78,10 @@ class LocalProcess:
         for trial in in_generations(work, supply):
             observer.started(trial)
             sealed = self._train(work, trial, observer)
-            supply.tell(sealed or trial)
-            if sealed is not None:
             if sealed is not None and not is_trained(sealed, work.paths(trial)):
                 continue  # a member of a population that waits for the others
+            supply.tell(sealed or trial)
+            if sealed is not None:
                 observer.trained(sealed)
                 self._measure(work, sealed, observer)
 

@@ -95,10 +95,10 @@ class TrialPaths:
     def checkpoint(self, epoch: float) -> Path:
         return self.folder / f"checkpoint-{_epoch(epoch)}"
 
-    def activations(self, epoch: float, settings_key: str) -> ActivationPaths:
     def state(self, epoch: float) -> Path:
         return self.folder / f"state-{_epoch(epoch)}"
 
+    def activations(self, epoch: float, settings_key: str) -> ActivationPaths:
         return ActivationPaths(self.folder / f"activations-{_epoch(epoch)}" / settings_key)
 
     def scratch(self, epoch: float, settings_key: str) -> ScratchPaths:
@@ -193,10 +193,10 @@ class SweepPaths:
     def tune(self) -> Path:
         return self.folder / "tune"
 
-    def trial(self, key: str) -> TrialPaths:
     def exploits(self, population: str, epoch: float) -> Path:
         return self.folder / "populations" / population / f"exploits-{_epoch(epoch)}.json"
 
+    def trial(self, key: str) -> TrialPaths:
         return TrialPaths(self.folder / "trials" / key)
 
 

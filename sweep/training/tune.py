@@ -130,15 +130,15 @@ def _train(config: dict[str, Any], work: Work) -> None:
             if by and record["epoch"] < trial.epoch:
                 raise StopTraining(by)
 
+    segment = WHOLE
     try:
+        if trial.population and not is_trained(trial, paths):
+            segment = next_segment(work, trial)
         if who_asked(trial.key) == NOT_BEGIN or is_trained(trial, paths):
             pass
         elif resources.workers > 1:
             from sweep.training.distributed import train_distributed
-    segment = WHOLE
 
-        if trial.population and not is_trained(trial, paths):
-            segment = next_segment(work, trial)
             train_distributed(trial, work, report, resources, segment)
         else:
             train_trial(
