@@ -18,12 +18,15 @@ from sweep.config.search import seconds
 from sweep.data.partitions import ImageData
 from sweep.errors import UserError
 from sweep.execution import Cluster
+from sweep.lease import only_lease
 from sweep.lock import only_driver
+from sweep.mirror import sync_sweep
 from sweep.outcome import regress_results, write_report
 from sweep.paths import Storage, claim_storage
 from sweep.planning import settle_trials
 from sweep.progress import Progress, Status, StatusObserver
 from sweep.regression import Regression
+from sweep.remote import check_bucket
 from sweep.results import (
     SweepResults,
     TrialResult,
@@ -90,6 +93,7 @@ def run_sweep(
     check_search(config)
     cluster.check(config)
     cluster.check_storage(storage)
+    check_bucket(config, storage)
     claim_storage(storage)
     from sweep.data.partitions import NO_TEST_IMAGES, prepare_data
 
@@ -97,7 +101,8 @@ def run_sweep(
     if not data.counts["test"]:
         raise UserError(NO_TEST_IMAGES)
     work = Work(config, storage, data)
-    with only_driver(work.sweep_paths.lock, config.name):
+    with only_driver(work.sweep_paths.lock, config.name), only_lease(storage, config.name):
+        sync_sweep(storage, work.sweep_paths)
         planned = settle_trials(config, work.sweep_paths, data.digest)
         trials = [as_trained(config, trial, work.paths(trial)) for trial in planned]
         if not train:
@@ -248,12 +253,16 @@ def _train_and_measure(
         tracking.submit(trial)
         return _in_words(trial, load_trial(work, trial))
 
+    def started() -> None:
+        clock.mark_once("first trial")
+        tracking.begin()
+
     observer = StatusObserver(
         status=status,
         progress=progress,
         on_measured=measured,
         on_failed=lambda trial, failure: failures.update({trial.name: failure}),
-        on_started=lambda: clock.mark_once("first trial"),
+        on_started=started,
     )
     progress.begin(status)
     try:
@@ -272,7 +281,7 @@ def _value(work: Work, trial: Trial) -> float | None:
     """What a search is told of a trial: its last epoch's number; None while it isn't trained."""
     paths = work.paths(trial)
     sealed = as_trained(work.config, trial, paths)
-    if not is_trained(sealed, paths):
+    if not sealed.epoch or not is_trained(sealed, paths):
         return None
     return read_history(paths.checkpoint(sealed.epoch))[-1][work.config.search.metric]
 

@@ -19,6 +19,7 @@ from sweep.errors import UserError
 from sweep.measurement import Measurement
 from sweep.measuring import make_analyses
 from sweep.measuring.sealed import is_measured, read_measurements, sealed_digest
+from sweep.mirror import mirror_of
 from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.planning import settle_trials
@@ -28,6 +29,8 @@ from sweep.space import Trial, flatten
 from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.training.stopping import as_trained
 from sweep.work import Work
+
+NOBODY = "nobody"  # stopped a trial that came to its end
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
         ],
     }
     write_file(paths.plan, json.dumps(plan, indent=1) + "\n")
+    mirror_of(work.storage).send_files(paths.folder)
 
 
 def load_results(
@@ -112,6 +116,7 @@ def load_plan(storage: Storage, name: str) -> SweepResults:
             f"there is: {', '.join(known) or 'none yet'}: run it first"
         )
     paths = storage.sweep(name)
+    mirror_of(storage).fetch_all(paths.folder)
     try:
         plan = json.loads(paths.plan.read_text())
         config = SweepConfig.model_validate(plan["config"])
@@ -199,7 +204,7 @@ def settle_regression(config: SweepConfig) -> RegressionConfig:
     asked = [("response", regression.response)]
     asked += [("predictors", name) for name in predictors]
     asked += [("covariates", name) for name in regression.covariates or []]
-    settings = axis_names()
+    settings = [*axis_names(), "epochs_trained"]
     for key, text in asked:
         variable = parse_variable(text)
         name, allowed = variable.name, known
@@ -217,8 +222,13 @@ def trial_parameters(trial: Trial) -> dict[str, Any]:
     return flatten(trial.config.model_dump())
 
 
+def stop_columns(trial: Trial) -> dict[str, Any]:
+    """Epochs that its last checkpoint was trained for, and who stopped it there, or "nobody"."""
+    return {"epochs_trained": trial.epoch, "stopped_by": trial.stopped or NOBODY}
+
+
 def trials_table(results: Iterable[TrialResult]) -> pd.DataFrame:
-    """One line a trial: trial, name, role, its configuration, its scalars."""
+    """One line a trial: trial, name, role, configuration, epochs_trained, stopped_by, scalars."""
     return sorted_trials(
         [
             {
@@ -226,6 +236,7 @@ def trials_table(results: Iterable[TrialResult]) -> pd.DataFrame:
                 "name": result.trial.name,
                 "role": result.trial.role,
                 **trial_parameters(result.trial),
+                **stop_columns(result.trial),
                 **{name: scalar.value for name, scalar in scalars(result.rows).items()},
             }
             for result in results
