@@ -23,6 +23,7 @@ from sweep.commands import (
     sweeps,
 )
 from sweep.commands.options import INTERRUPTED, end_lost
+from sweep.secrets import hide_password, printable
 
 app = typer.Typer(
     help="Sweep many networks, see how each one's representation folds and unfolds, "
@@ -89,7 +90,7 @@ def _one_line_errors() -> Iterator[None]:
 
         if not isinstance(error, UserError):
             raise
-        typer.echo(f"idsweep: {error}", err=True)
+        typer.echo(f"idsweep: {printable(hide_password(str(error)))}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)

@@ -12,6 +12,7 @@ from sweep.measurement import Measurement, to_table
 from sweep.paths import Storage
 from sweep.results import load_results
 from sweep.sealing import check_output, write_output
+from sweep.spreadsheet import plain_texts
 
 
 def export_rows(storage: Storage, name: str, output: Path) -> int:
@@ -47,6 +48,9 @@ def _write_parquet(table: pa.Table, sink: Any) -> None:
 def _write_csv(table: pa.Table, sink: Any) -> None:
     import pyarrow.csv
 
+    for index, column in enumerate(table.schema):
+        if pa.types.is_string(column.type):
+            table = table.set_column(index, column, plain_texts(table.column(index)))
     pyarrow.csv.write_csv(table, sink)
 
 

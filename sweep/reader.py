@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from sweep import plainyaml
 from sweep.config import DOMAINS, SweepConfig, TrialConfig
 from sweep.errors import UserError
 from sweep.nearest import nearest
@@ -24,7 +25,7 @@ class Reader:
         self.origin = origin
         self.set_by: dict[Place, str] = {}
         try:
-            self.node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.node = plainyaml.compose(text)
             _refuse_twins(self.node, origin)
             self.raw = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -50,7 +51,7 @@ class Reader:
         if not equals or not key:
             raise UserError(f"--set takes KEY=VALUE, such as training.epochs=2, but got {text!r}")
         try:
-            value = yaml.safe_load(value_text)
+            value = plainyaml.load(value_text)
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: the value is not valid YAML") from error
         place = tuple(key.split("."))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from sweep import plainyaml
 from sweep.config import SuiteConfig, SweepConfig
 from sweep.errors import UserError
 from sweep.reader import Reader
@@ -46,8 +47,8 @@ def _ready(kind: str) -> dict[str, Path]:
 def is_suite(source: str | Path) -> bool:
     """Whether this names a file of several sweeps, ready or not; false if it can't be read."""
     try:
-        raw = yaml.safe_load(_path_of(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        raw = plainyaml.load(_path_of(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return False
     return isinstance(raw, dict) and "sweeps" in raw
 

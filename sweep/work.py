@@ -12,6 +12,7 @@ from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure
 from sweep.paths import Storage, SweepPaths, TrialPaths
 from sweep.sealing import write_file
+from sweep.secrets import hide_password
 from sweep.space import Trial
 
 
@@ -62,9 +63,9 @@ def describe_failure(stage: str, error: BaseException) -> Failure:
     if isinstance(error, TrialFailure):
         cause = error.__cause__
         details = "" if cause is None else "".join(traceback.format_exception(cause))
-        return Failure(stage, str(error), details)
-    first_line = (str(error).splitlines() or [""])[0]
-    details = "".join(traceback.format_exception(error))
+        return Failure(stage, hide_password(str(error)), hide_password(details))
+    first_line = hide_password((str(error).splitlines() or [""])[0])
+    details = hide_password("".join(traceback.format_exception(error)))
     return Failure(stage, f"{type(error).__name__}: {first_line}", details)
 
 

@@ -10,9 +10,21 @@ from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Section, Seed, known_name
 from sweep.data import DATASETS
+from sweep.secrets import has_password
 
 Choose = Literal["all", "balanced", "per_class", "first", "random"]
 NEEDS_NUMBER = ("first", "random")
+
+
+def _without_secret(uri: str) -> str:
+    """Refused before it is kept or shown: a sweep file is copied, hashed and tracked."""
+    if has_password(uri):
+        raise PydanticCustomError(
+            "sentence",
+            "credentials don't belong into a path or an endpoint: leave them to the environment "
+            "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a role)",
+        )
+    return uri
 
 
 class StorageOptions(Section):
@@ -27,6 +39,11 @@ class StorageOptions(Section):
         default=None, description="the bucket's region; null: AWS_REGION, else found out"
     )
     anonymous: bool = Field(default=False, description="ask without credentials")
+
+    @field_validator("endpoint_override")
+    @classmethod
+    def _no_secret(cls, endpoint: str | None) -> str | None:
+        return None if endpoint is None else _without_secret(endpoint)
 
 
 class DataConfig(Section):
@@ -126,6 +143,8 @@ class DataConfig(Section):
     @classmethod
     def _found_again(cls, path: str | None, info: ValidationInfo) -> str | None:
         """A local path is kept whole: the sweep may be looked at from another folder."""
+        if path is not None:
+            _without_secret(path)
         name = info.data.get("name")
         if name is None:  # unknown, and said so already
             return path

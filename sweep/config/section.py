@@ -12,7 +12,11 @@ class Section(BaseModel):
     """A part of the sweep file: unknown keys are refused, values don't change."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        hide_input_in_errors=True,  # it may be a URI with a password
     )
 
     @field_validator("*", mode="before")

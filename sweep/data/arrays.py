@@ -6,6 +6,7 @@ The largest, SVHN, takes some 600 MB while it is read. Nothing is unpickled.
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ FASHION = [
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ]  # fmt: skip
 IDX_UBYTE = 0x08
+# A packed file of megabytes can hold any number of bytes; the largest of these sets has 1.6e9.
+MOST_BYTES = 4_000_000_000
 
 
 def open_digits(_: DataConfig) -> Source:
@@ -106,13 +109,16 @@ def open_svhn(config: DataConfig) -> Source:
     Netzer et al., Reading Digits in Natural Images with Unsupervised Feature Learning, 2011.
     The label 10 of the files means the digit 0.
     """
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     files = find_files(config, ["train_32x32.mat", "test_32x32.mat"], ("",))
     splits = {}
     for split in ("train", "test"):
         path = files[f"{split}_32x32.mat"]
         try:
+            for name, shape, _ in whosmat(path):  # told without unpacking what it claims to hold
+                if name in ("X", "y") and math.prod(shape) > MOST_BYTES:
+                    raise ValueError(f"{name} of shape {shape}, more than is unpacked")
             content = loadmat(path, variable_names=["X", "y"])
             pixels, labels = content["X"], content["y"].reshape(-1).astype(np.int64)
             if pixels.shape != (32, 32, 3, len(labels)) or pixels.dtype != np.uint8:
@@ -126,20 +132,23 @@ def open_svhn(config: DataConfig) -> Source:
 
 def _read_idx(path: Path, num_axes: int) -> NDArray[np.uint8]:
     """An idx file of bytes: two zeros, type, number of axes, big-endian sizes, values."""
+    start = 4 + 4 * num_axes
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(start)
+            if len(head) < start or head[:4] != bytes((0, 0, IDX_UBYTE, num_axes)):
+                raise _broken(path, f"not an idx file of bytes with {num_axes} axes")
+            shape = tuple(int(size) for size in np.frombuffer(head, ">u4", num_axes, offset=4))
+            expected = math.prod(shape)
+            if expected > MOST_BYTES:
+                raise _broken(path, f"its head says {expected} bytes, more than are unpacked")
+            content = file.read(expected + 1)  # no more, whatever it unpacks to
     except (OSError, EOFError, zlib.error) as error:
         raise _broken(path, error) from error
-    start = 4 + 4 * num_axes
-    if len(content) < start or content[:4] != bytes((0, 0, IDX_UBYTE, num_axes)):
-        raise _broken(path, f"not an idx file of bytes with {num_axes} axes")
-    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", num_axes, offset=4))
-    found, expected = len(content) - start, int(np.prod(shape, dtype=np.int64))
-    if found != expected:
+    if len(content) != expected:
+        found = len(content) if len(content) < expected else f"more than {expected}"
         raise _broken(path, f"{found} bytes of values where its head says {expected}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _read_records(path: Path, label_bytes: int) -> NDArray[np.uint8]:

@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 256
+# Others are rare among photographs, and some start programs: EPS is drawn by Ghostscript.
+FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+# A small file can claim any size; this many pixels take 270 MB as they are unpacked.
+MOST_PIXELS = 90_000_000
 # Modes of more than 8 bits a channel: making them 8 would clip, silently.
 DEEP_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -24,7 +28,9 @@ def open_image(content: bytes) -> Any:
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(content))
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels, more than are unpacked")
         image.load()
         if image.mode not in DEEP_MODES:
             return image if image.mode in ("L", "RGB") else image.convert(_plain_mode(image.mode))

@@ -110,10 +110,24 @@ def _subfolders(folder: Path) -> list[str]:
         return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
 
 
+def _walk(top: str) -> Iterator[tuple[str, list[str]]]:
+    """Each folder with its files; links are followed, but none into a folder around it."""
+    around = {top: {os.path.realpath(top)}}
+    for parent, folders, names in os.walk(top, followlinks=True):
+        yield parent, names
+        there = around.pop(parent)
+        for name in list(folders):
+            real = os.path.realpath(os.path.join(parent, name))
+            if real in there:
+                folders.remove(name)
+            else:
+                around[os.path.join(parent, name)] = there | {real}
+
+
 def _image_files(root: Path, folder: Path, ignored: list[str]) -> list[str]:
     """Paths of images below a class's folder relative to root; others go to `ignored`."""
     images = []
-    for parent, _, names in sorted(os.walk(folder, followlinks=True)):
+    for parent, names in sorted(_walk(str(folder))):
         relative = os.path.relpath(parent, root)
         for name in sorted(names):
             path = f"{relative}/{name}"

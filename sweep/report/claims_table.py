@@ -15,6 +15,7 @@ from rich.console import Console
 from sweep.claims import ClaimResult, SweepClaims
 from sweep.report.claims_figure import claims_png
 from sweep.report.console import plain_table, say
+from sweep.spreadsheet import plain_text
 
 NUMERIC = {"networks"}
 _table = partial(plain_table, numeric=NUMERIC)
@@ -98,7 +99,10 @@ def claims_csv(found: Sequence[SweepClaims]) -> str:
     for sweep in found:
         for one in sweep.claims:
             writer.writerow(
-                [sweep.sweep, sweep.data, sweep.date, *(getattr(one, name) for name in names)]
+                map(
+                    plain_text,
+                    [sweep.sweep, sweep.data, sweep.date, *(getattr(one, name) for name in names)],
+                )
             )
     return sink.getvalue()
 

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from rich.console import Console
 from rich.table import Table
 
+from sweep.secrets import printable
+
 
 def plain_table(*columns: str, numeric: Collection[str] = ()) -> Table:
     """A table without lines; the `numeric` columns are flush right.
@@ -22,4 +24,4 @@ def plain_table(*columns: str, numeric: Collection[str] = ()) -> Table:
 
 def say(console: Console, text: str) -> None:
     """Print text as it is: no markup, no colors, no breaks."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """MLflow: an idempotent projection of what is sealed, written by the driver alone."""
 
+from sweep.secrets import hide_password
 from sweep.tracking.background import TrackingThread
 from sweep.tracking.catchup import track_trials
 from sweep.tracking.embedded import serve_ui
@@ -11,12 +12,7 @@ from sweep.tracking.remembered import (
     remembered_uri,
     tracked_elsewhere,
 )
-from sweep.tracking.store import (
-    connect,
-    hide_password,
-    search_runs,
-    send,
-)
+from sweep.tracking.store import connect, search_runs, send
 from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 
 __all__ = [

@@ -11,7 +11,7 @@ from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.results import load_trial
 from sweep.space import Trial
-from sweep.tracking.store import hide_password
+from sweep.secrets import hide_password
 from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 from sweep.work import Work
 

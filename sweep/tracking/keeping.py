@@ -7,8 +7,9 @@ import time
 from sweep.errors import UserError
 from sweep.regression import Regression
 from sweep.report.regression_figure import regression_pictures
+from sweep.secrets import hide_password
 from sweep.tracking.regression_run import describe_regression
-from sweep.tracking.store import TAG, answering, connect, hide_password
+from sweep.tracking.store import TAG, answering, connect
 from sweep.tracking.writer import RunWriter
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sweep.regression import Regression, read_regression
 from sweep.report.regression_figure import regression_pictures
 from sweep.sealing import content_key
+from sweep.spreadsheet import plain_text
 from sweep.tracking.content import RunContent, sealed_at
 from sweep.tracking.store import TAG
 from sweep.work import Work
@@ -31,8 +32,8 @@ def describe_regression(
     """
     record = regression.to_json()
     digest = content_key(record)
-    tables = regression.tables().items()
-    files = {f"{stem}.csv": table.to_csv(index=False).encode() for stem, table in tables}
+    tables = {stem: table.map(plain_text) for stem, table in regression.tables().items()}
+    files = {f"{stem}.csv": table.to_csv(index=False).encode() for stem, table in tables.items()}
     files["regression.json"] = (json.dumps(record, indent=1) + "\n").encode()
     files["regression.txt"] = ("\n".join(read_regression(regression)) + "\n").encode()
     return RunContent(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sweep.paths import Storage, SweepPaths
 from sweep.sealing import write_file
-from sweep.tracking.store import SQLITE, has_password
+from sweep.secrets import has_password
+from sweep.tracking.store import SQLITE
 
 EMBEDDED = "embedded"
 NOT_REMEMBERED = (

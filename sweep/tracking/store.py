@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from sweep.collector import collector_paused
 from sweep.errors import UserError
+from sweep.secrets import hide_password
 
 TAG = "idsweep."
 SQLITE = "sqlite:///"
@@ -114,17 +114,6 @@ def search_runs(client: Any, experiment_id: str, filter_string: str = "") -> lis
             token = page.token
             if not token:
                 return runs
-
-
-def hide_password(text: str) -> str:
-    """A text without the user and password that a URI in it may hold."""
-    text = re.sub(r"://\S*@", "://***@", text)
-    return re.sub(r"(?i)((?:password|passwd|secret|token)=)[^&\s]+", r"\1***", text)
-
-
-def has_password(uri: str) -> bool:
-    """Whether a URI holds what should not be written down."""
-    return hide_password(uri) != uri
 
 
 def _probe(uri: str) -> None:

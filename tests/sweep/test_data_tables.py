@@ -10,6 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 from pyarrow import fs
+from pydantic import ValidationError
 
 from sweep.config import DataConfig
 from sweep.data import open_source
@@ -303,8 +304,8 @@ class TestBucket:
         ],
     )
     def test_credentials_stay_out_of_files_and_messages(self, settings):
-        with pytest.raises(UserError, match="leave them to the environment") as error:
-            open_source(DataConfig(name="parquet", **settings))
+        with pytest.raises(ValidationError, match="leave them to the environment") as error:
+            DataConfig(name="parquet", **settings)
         assert SECRET not in str(error.value)
 
 
