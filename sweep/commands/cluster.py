@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -111,8 +110,11 @@ def status(
         typer.Option("--address", help="Of a cluster's dashboard: the jobs there too.", envvar=ENV),
     ] = None,
     storage: Annotated[
-        Path | None,
-        typer.Option(help=f"Folder of all results; default: {DEFAULT}, if it is there."),
+        str | None,
+        typer.Option(
+            help="Folder of all results, or s3://BUCKET/PREFIX; default: "
+            f"{DEFAULT}, if it is there."
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Again and again, until nothing is running.")
@@ -128,7 +130,7 @@ def status(
     from sweep.status import overview
 
     folder = None
-    if storage is not None or address is None or DEFAULT.is_dir():
+    if storage is not None or address is None or os.path.isdir(DEFAULT):
         folder = existing(storage or DEFAULT)
     name = sweep_name(what, folder) if what is not None and folder is not None else what
     server = None if address is None else JobServer(address)

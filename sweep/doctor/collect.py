@@ -19,10 +19,10 @@ from sweep.errors import UserError
 from sweep.needs import needed
 from sweep.nodes import NodeCalls, RayNode, ray_nodes
 from sweep.paths import Storage
-from sweep.preflight import storage_problems
+from sweep.preflight import bucket_problems, storage_problems
 from sweep.tracking import choose_uri, hide_password
 
-CLUSTER_SECONDS = 55.0
+CLUSTER_SECONDS = 50.0
 NODE_SECONDS = 25.0
 SHORT_SECONDS = 8.0
 TRACKING_SECONDS = 25.0
@@ -55,7 +55,7 @@ def collect(question: Question) -> Facts:
     storage = question.storage
     return Facts(
         versions=versions(),
-        storage=str(storage.folder),
+        storage=storage.remote or str(storage.folder),
         storage_problem=question.storage_problem,
         disk=_disk(storage.folder),
         cluster=found[0],
@@ -96,10 +96,14 @@ def _cluster(question: Question) -> tuple[ClusterFacts, tuple[SweepFacts, ...]]:
     where = _where(question.address)
     if question.address not in (None, "auto"):
         check_answers(question.address)
-        if ray_facts.try_with_token(question.address) == "refused":
+        met = ray_facts.try_with_token(question.address)
+        if met == "refused":
             # Ray itself would try for long, and say no more than that it failed.
             problem = f"{where} refuses this process: it shows no token, or another one"
-            return ClusterFacts(where, problem=problem, stranger="refused"), ()
+            return ClusterFacts(where, problem=problem, stranger=met), ()
+        if not met:
+            problem = f"{where} takes a connection, but does not answer: it hangs, or is no Ray"
+            return ClusterFacts(where, problem=problem), ()
     cluster = RayCluster(question.address)
     try:
         cluster._connect()
@@ -134,7 +138,7 @@ def _nodes(nodes: list[RayNode], question: Question) -> list[NodeFacts]:
         calls.forget(told.missing())
         storage: dict[str, str] = {}
         if not question.storage_problem:
-            storage = storage_problems(calls, question.storage.folder, seconds=SHORT_SECONDS)
+            storage = _storage(calls, question.storage)
         missing = calls.ask(lacking, modules, paths, seconds=SHORT_SECONDS).given()
         clocks = calls.clock_offsets(seconds=SHORT_SECONDS).given()
     return [
@@ -148,6 +152,12 @@ def _nodes(nodes: list[RayNode], question: Question) -> list[NodeFacts]:
         )
         for node in nodes
     ]
+
+
+def _storage(calls: NodeCalls, storage: Storage) -> dict[str, str]:
+    if storage.remote:
+        return bucket_problems(calls, storage.remote, seconds=SHORT_SECONDS)
+    return storage_problems(calls, storage.folder, seconds=SHORT_SECONDS)
 
 
 def _tracking(question: Question) -> TrackingFacts:

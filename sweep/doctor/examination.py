@@ -20,7 +20,7 @@ def examine(
     sweep: str | None,
     overrides: Sequence[str],
     address: str | None,
-    storage: Path,
+    storage: str,
     tracking_uri: str | None,
 ) -> tuple[Diagnosis, bool]:
     """The diagnosis, and whether something hangs still, so that this process must be ended.
@@ -35,11 +35,15 @@ def examine(
         suite = is_suite(sweep)
         files = open_suite(sweep, overrides).sweeps if suite else [load_sweep(sweep, overrides)]
     problem = ""
-    folder = Storage(Path(os.path.abspath(storage.expanduser())))
     try:
         folder = open_storage(storage, create=True)
     except UserError as error:
         problem = str(error)
+        bucket = "://" in storage
+        folder = Storage(
+            Path("/") if bucket else Path(os.path.abspath(Path(storage).expanduser())),
+            storage if bucket else "",
+        )
     configs = tuple(file.config for file in files)
     facts = collect(Question(address, folder, problem, tracking_uri, configs))
     hangs = any(thread.name.startswith("doctor") for thread in threading.enumerate())

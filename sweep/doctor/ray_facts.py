@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-STRANGER_SECONDS = 20.0
+STRANGER_SECONDS = 25.0
 STRANGER = """
 import sys
 from ray._raylet import GcsClient
