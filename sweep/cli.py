@@ -13,6 +13,7 @@ import typer
 
 from sweep.commands import (
     catalog,
+    cluster,
     compare,
     data,
     figures,
@@ -51,6 +52,11 @@ for command in (
     data.prepare,
     points.estimate,
     points.validate,
+    cluster.submit,
+    cluster.status,
+    cluster.logs,
+    cluster.cancel,
+    cluster.doctor,
     catalog.list_,
     catalog.schema,
 ):
