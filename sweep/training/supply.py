@@ -23,7 +23,8 @@ class Suggests(Protocol):
 class Supply:
     """Iterates over the trials to train; empty when its time is over.
 
-    seconds: after so many no further trial is given out. None: no limit.
+    seconds: after so many from the first time it is asked, no further trial is given out.
+        None: no limit.
     measure: called with each untrained twin that a suggestion brings; set by who measures.
     """
 
@@ -35,7 +36,8 @@ class Supply:
     ) -> None:
         self._waiting = deque(waiting)
         self._search = search
-        self._ends = None if seconds is None else time.monotonic() + seconds
+        self._seconds = seconds
+        self._ends: float | None = None
         self.measure: Callable[[Trial], None] = lambda _: None
         self.left_out = 0
 
@@ -62,6 +64,8 @@ class Supply:
         return self
 
     def __next__(self) -> Trial:
+        if self._ends is None and self._seconds is not None:
+            self._ends = time.monotonic() + self._seconds
         if self.is_late:
             self.left_out += len(self._waiting)
             self._waiting.clear()
