@@ -34,6 +34,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweep.errors import UserError
 from sweep.sealing import TEMPORARY_PREFIX, write_file
@@ -193,8 +194,11 @@ class SweepPaths:
     def tune(self) -> Path:
         return self.folder / "tune"
 
+    def exchanges(self, population: str) -> Path:
+        return self.folder / "populations" / population
+
     def exploits(self, population: str, epoch: float) -> Path:
-        return self.folder / "populations" / population / f"exploits-{_epoch(epoch)}.json"
+        return self.exchanges(population) / f"exploits-{_epoch(epoch)}.json"
 
     def trial(self, key: str) -> TrialPaths:
         return TrialPaths(self.folder / "trials" / key)
@@ -202,9 +206,13 @@ class SweepPaths:
 
 @dataclass(frozen=True)
 class Storage:
-    """The folder that holds data, sweeps and the embedded MLflow store. Always absolute."""
+    """The folder that holds data, sweeps and the embedded MLflow store. Always absolute.
+
+    remote: the URI of a bucket that the folder mirrors; "": the folder is all there is.
+    """
 
     folder: Path
+    remote: str = ""
 
     @property
     def tracking_file(self) -> Path:
@@ -237,11 +245,15 @@ class Storage:
 
 
 def open_storage(folder: str | Path, *, create: bool) -> Storage:
-    """The storage at `folder`, checked: same schema and, with `create`, writable.
+    """The storage at `folder`, or in a bucket, checked: same schema and, with `create`, writable.
 
     Raises UserError if another version wrote it, if it can't be written (with `create`)
     or if it isn't there (without).
     """
+    if "://" in str(folder):
+        from sweep.remote import open_bucket
+
+        return open_bucket(str(folder), create=create)
     storage = Storage(Path(os.path.abspath(Path(folder).expanduser())))
     try:
         _check(storage, create)
@@ -256,7 +268,11 @@ def open_storage(folder: str | Path, *, create: bool) -> Storage:
 def _check(storage: Storage, create: bool) -> None:
     marker = storage.folder / MARKER
     if marker.is_file():
-        _check_schema(marker)
+        try:
+            text = marker.read_text()
+        except OSError as error:
+            raise UserError(f"{marker} can't be read ({error}): is this a storage?") from error
+        read_marker(text, storage.folder)
     elif not create:
         raise UserError(f"there is no idsweep storage at {storage.folder}: run a sweep first")
     elif storage.folder.is_dir() and any(map(_is_foreign, storage.folder.iterdir())):
@@ -271,7 +287,11 @@ def _check(storage: Storage, create: bool) -> None:
 def claim_storage(storage: Storage) -> None:
     """Create the storage folder and mark it: version of the schema, and an id of its own."""
     storage.folder.mkdir(parents=True, exist_ok=True)
-    if not storage_id(storage):  # early storages have none
+    if storage.remote:
+        from sweep.remote import claim_bucket
+
+        claim_bucket(storage)
+    elif not storage_id(storage):  # early storages have none
         marker = {"schema": SCHEMA_VERSION, "id": uuid.uuid4().hex}
         write_file(storage.folder / MARKER, json.dumps(marker) + "\n")
 
@@ -289,16 +309,19 @@ def _is_foreign(path: Path) -> bool:
     return not path.name.startswith((TEMPORARY_PREFIX, PROBE_PREFIX))
 
 
-def _check_schema(marker: Path) -> None:
+def read_marker(text: str, where: object) -> dict[str, Any]:
+    """What a storage's marker says. Raises UserError if it can't be read or has another schema."""
     try:
-        found = json.loads(marker.read_text())["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{marker} can't be read ({error}): is this a storage?") from error
-    if found != SCHEMA_VERSION:
+        found: dict[str, Any] = json.loads(text)
+        schema = found["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{where}/{MARKER} can't be read ({error}): is this a storage?") from error
+    if schema != SCHEMA_VERSION:
         raise UserError(
-            f"storage {marker.parent} has schema {found}, but this idsweep writes schema "
+            f"storage {where} has schema {schema}, but this idsweep writes schema "
             f"{SCHEMA_VERSION}: choose another folder with --storage, or that version of idsweep"
         )
+    return found
 
 
 def _check_writable(folder: Path) -> None:

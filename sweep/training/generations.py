@@ -14,6 +14,7 @@ from typing import Any
 
 from sweep.config import SweepConfig
 from sweep.errors import Diverged
+from sweep.mirror import fetch_trial, mirror_of
 from sweep.sealing import is_sealed, read_manifest, write_file
 from sweep.space import Trial, make_trials
 from sweep.training.checkpoints import is_trained
@@ -27,7 +28,8 @@ def next_segment(work: Work, trial: Trial) -> Segment:
 
     Raises Diverged if its loss is not finite and nobody's weights were there to take over.
     """
-    paths = work.paths(trial)
+    paths, mirror = work.paths(trial), mirror_of(work.storage)
+    mirror.fetch_all(work.sweep_paths.exchanges(trial.population))
     stops = exchanges(work.config.scheduler, trial.config.training.epochs)
     passed = [epoch for epoch in stops if is_sealed(paths.state(epoch))]
     until = next((epoch for epoch in stops if epoch not in passed), None)
@@ -41,6 +43,7 @@ def next_segment(work: Work, trial: Trial) -> Segment:
     if not passed:
         return Segment(until=until, end=end, facts=facts)
     begin = paths.state(passed[-1])
+    mirror.fetch(begin, whole=True)
     now = exploits[-1] if exploits and exploits[-1]["epoch"] == passed[-1] else None
     values = exploits[-1]["values"] if exploits else {}
     if now is None:
@@ -48,6 +51,7 @@ def next_segment(work: Work, trial: Trial) -> Segment:
             raise Diverged(reason)
         return Segment(begin, None, until, end, values, facts)
     source = work.sweep_paths.trial(now["from"]).state(passed[-1])
+    mirror.fetch(source, whole=True)
     return Segment(begin, source, until, end, values, facts)
 
 
@@ -70,6 +74,11 @@ class Populations:
                 self._members.setdefault(trial.population, []).append(trial)
                 self._by_key[trial.key] = trial
         self._gone: set[str] = set()
+
+    def arrive(self, trial_key: str) -> None:
+        """A member has sealed a state, perhaps on another machine."""
+        trial = self._by_key[trial_key]
+        fetch_trial(self._work.storage, self._work.paths(trial))
 
     def lose(self, trial_key: str) -> None:
         """A member failed: the others don't wait for it."""
@@ -99,6 +108,7 @@ class Populations:
             return False
         content = settle(self._work.config, there, self._states(there, epoch), epoch)
         write_file(file, json.dumps(content, indent=1) + "\n")
+        mirror_of(self._work.storage).send_files(file.parent)
         return True
 
     def _is_awaited(self, trial: Trial) -> bool:

@@ -111,6 +111,7 @@ class GenerationScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray's classes
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> Any:
         if PAUSE not in result:
             return TrialScheduler.CONTINUE
+        self._populations.arrive(trial.config["trial"])
         tune_controller.pause_trial(trial, should_checkpoint=False)
         return TrialScheduler.NOOP
 
