@@ -48,14 +48,19 @@ def run(
     Raises UserError, with one clear line, if the file, the storage or the cluster is wrong.
     """
     from sweep.cluster import RayCluster
-    from sweep.pipeline import run_sweep
-    from sweep.progress import SilentProgress
     from sweep.sweepfile import load_sweep
 
     file = load_sweep(sweep, overrides)
     folder = open_storage(storage, create=True)
-    chosen = cluster or RayCluster(address)
+    own = RayCluster(address)
+    chosen = cluster or own
     try:
+        if cluster is None:
+            own.begin(file.config, folder)
+        # Only now, for it takes seconds, in which Ray starts.
+        from sweep.pipeline import run_sweep
+        from sweep.progress import SilentProgress
+
         return run_sweep(file, folder, chosen, progress or SilentProgress(), tracking_uri)
     finally:
         if cluster is None:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # so that Ray can start before torch and more of its size is 
 
 CONNECT_SECONDS = 3.0
 AUTOSCALER_SECONDS = 60.0
-MOST_WARMED = 2  # workers: the rest of many start beside them, on cores of their own
 
 
 @dataclass
@@ -59,10 +58,8 @@ class RayCluster:
         """
         if self.address is not None or storage.sweep(config.name).plan.exists():
             return
-        capacity = local_capacity()
-        check_capacity(config, capacity)
-        warmed = min(num_at_once(config, capacity), MOST_WARMED)
-        self._own = self._own or OwnRay(capacity.nodes[0], warmed)
+        check_capacity(config, local_capacity())
+        self._start(config)
 
     def check(self, config: SweepConfig) -> None:
         """Raise UserError if nothing answers, or if no node can hold one trial or actor.
@@ -103,7 +100,7 @@ class RayCluster:
         measure: Sequence[Trial],
         observer: Observer,
     ) -> None:
-        lifeline = self._connect()
+        lifeline = self._connect(work.config)
         with lifeline.holding():
             self._execute(work, train, measure, observer, lifeline)
 
@@ -127,8 +124,6 @@ class RayCluster:
             if train:
                 supply = Supply.of(train)
                 supply.measure = pool.submit
-                if self._own is not None:
-                    self._own.wait_until_warm()
                 tune_trials(work, supply, forward, self._most_at_once(work.config))
             forward.measure_waiting()
             pool.drain()
@@ -161,7 +156,16 @@ class RayCluster:
                 ray.shutdown()
         self._lifeline = self._own = None
 
-    def _connect(self) -> Lifeline:
+    def _start(self, config: SweepConfig | None) -> OwnRay:
+        """Ray on this machine, which may not be up yet."""
+        if self._own is None:
+            capacity = local_capacity()
+            # In workers that never train the imports would be time and memory for nothing.
+            full = config is not None and num_at_once(config, capacity) >= capacity.cpus
+            self._own = OwnRay(capacity.nodes[0], preload=full)
+        return self._own
+
+    def _connect(self, config: SweepConfig | None = None) -> Lifeline:
         if self._lifeline is not None:
             return self._lifeline
         if self.address is not None:
@@ -171,8 +175,7 @@ class RayCluster:
 
         try:
             if self.address is None:
-                self._own = self._own or OwnRay(local_capacity().nodes[0])
-                self._own.wait()
+                self._start(config).wait()
             else:
                 _join(self.address)
         except ray.exceptions.AuthenticationError as error:

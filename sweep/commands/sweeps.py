@@ -186,21 +186,25 @@ def _run(
 ) -> None:
     from sweep.cluster import RayCluster
     from sweep.paths import open_storage
-    from sweep.pipeline import run_sweep
-    from sweep.report.terminal import print_result, print_suite
-    from sweep.suite import open_suite, run_suite
     from sweep.sweepfile import is_suite, load_sweep
 
     given = set_ or []
-    suite = open_suite(sweep, given) if is_suite(sweep) else None
     cluster = RayCluster(address, end_lost)
     try:
+        file = None if is_suite(sweep) else load_sweep(sweep, given)
         folder = open_storage(storage, create=train)
+        if file is not None and train:
+            cluster.begin(file.config, folder)
+        # Only now, for it takes seconds, in which Ray starts.
+        from sweep.pipeline import run_sweep
+        from sweep.report.terminal import print_result, print_suite
+        from sweep.suite import open_suite, run_suite
+
+        suite = open_suite(sweep, given) if file is None else None
         if suite is not None:
             joint = run_suite(suite, folder, cluster, progress(), tracking_uri, train=train)
             results = joint.results
-        else:
-            file = load_sweep(sweep, given)
+        elif file is not None:
             results = [run_sweep(file, folder, cluster, progress(), tracking_uri, train=train)]
     except KeyboardInterrupt:
         typer.echo("stopped; what is sealed is kept: the same command goes on from there", err=True)

@@ -81,8 +81,11 @@ class MeasuringPool:
             "max_restarts": -1,
             "max_task_retries": ACTOR_RETRIES,
         }
-        make = ray.remote(MeasuringActor).options(**options)
-        self._idle = [_Actor(make.remote(work)) for _ in range(config.actors)]
+        self._make = ray.remote(MeasuringActor).options(**options)
+        self._idle = [_Actor() for _ in range(config.actors)]
+        if config.cpus_per_actor or config.gpus_per_actor:
+            for actor in self._idle:  # before trials take what it reserves
+                actor.handle = self._make.remote(work)
         self._schedule = Schedule()
         self._trials: dict[str, Trial] = {}  # by key: units know one checkpoint of theirs
         self._stopped = threading.Event()
@@ -153,6 +156,8 @@ class MeasuringPool:
             if unit is not None:
                 self._idle.remove(actor)
                 actor.last = unit.trial.key
+                # Only now: its start takes seconds of a core, and the first trial comes first.
+                actor.handle = actor.handle or self._make.remote(self._work)
                 running[actor.handle.measure.remote(unit)] = (actor, unit)
 
     def _outcome(self, reference: Any) -> Outcome:
@@ -180,7 +185,7 @@ class MeasuringPool:
 
 @dataclass
 class _Actor:
-    """A handle, and the key of the trial it worked on last."""
+    """Its handle once it is started, and the key of the trial it worked on last."""
 
-    handle: Any
+    handle: Any = None
     last: str | None = None

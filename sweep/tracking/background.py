@@ -10,8 +10,8 @@ from collections import deque
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.results import load_trial
-from sweep.space import Trial
 from sweep.secrets import hide_password
+from sweep.space import Trial
 from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 from sweep.work import Work
 
@@ -39,6 +39,7 @@ class TrackingThread:
         self._away = False
         self._moved = time.monotonic()  # when something was tracked last
         self._stopped = threading.Event()
+        self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="tracking", daemon=True)
         self._thread.start()
 
@@ -47,12 +48,21 @@ class TrackingThread:
         """What takes results now: MLflow, or nothing while it is away."""
         return self._mlflow if self._begun and not self._away else NullTracker()
 
+    def begin(self) -> None:
+        """Reach MLflow now; without a word, when the first trial is there.
+
+        Not before Ray is up and trains: MLflow's imports take seconds of a core.
+        """
+        self._wanted.set()
+
     def submit(self, trial: Trial) -> None:
         self._queue.put(trial)
+        self._wanted.set()
 
     def drain(self) -> str | None:
         """Wait until all is tracked; returns MLflow's URI, or None if it went away."""
         self._queue.put(None)
+        self._wanted.set()
         self._moved = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(0.2)  # short, so that Ctrl-C is heard
@@ -66,9 +76,11 @@ class TrackingThread:
         """Track nothing more; returns when nothing more is written, or MLflow hangs."""
         self._stopped.set()
         self._queue.put(None)
+        self._wanted.set()
         self._thread.join(PATIENCE_SECONDS)
 
     def _serve(self) -> None:
+        self._wanted.wait()
         draining, wait, due = False, FIRST_WAIT, time.monotonic()
         while not self._stopped.is_set():
             open_work = self._pending or not self._begun

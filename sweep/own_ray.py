@@ -1,0 +1,72 @@
+"""Ray on this machine alone: started in a thread, so that imports and plans need not wait."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+
+from sweep.capacity import GIGABYTE, Node
+from sweep.secrets import keep_token_private
+
+# What a trial needs; torch imports its compiler's front end with the first optimizer.
+NEEDED_TO_TRAIN = ["torch._dynamo", "sweep.training.tune"]
+
+
+class OwnRay:
+    """A cluster of one node that listens on loopback alone and ends with this process.
+
+    preload: whether the workers that Ray starts at once, one a core, import what training
+        needs while the caller does other things.
+    """
+
+    def __init__(self, node: Node, *, preload: bool) -> None:
+        keep_token_private()  # such a cluster demands one by itself, and writes it to a file
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+        import ray  # noqa: F401 - in the caller's thread: the other one finds it whole
+
+        self._node = node
+        self._preload = NEEDED_TO_TRAIN if preload else []
+        self._handler = signal.getsignal(signal.SIGTERM)
+        self._error: BaseException | None = None
+        self._up, self._over = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="own ray", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return once it is up; raises what Ray raised if it can't be."""
+        self._up.wait()
+        if self._error is not None:
+            raise self._error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._handler)  # Ray's own would write a trace
+
+    def close(self) -> None:
+        """End it, also while it is starting."""
+        import ray
+
+        self._up.wait()
+        ray.shutdown()
+        self._over.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        import ray
+
+        try:
+            ray.init(
+                address="local",
+                num_cpus=int(self._node.cpus),
+                num_gpus=int(self._node.gpus),
+                _memory=int(self._node.memory * GIGABYTE),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address="127.0.0.1",
+                _system_config={"preload_python_modules": self._preload},
+            )
+        except BaseException as error:
+            self._error = error
+        self._up.set()
+        self._over.wait()  # the kernel ends Ray's processes with the thread that started them
