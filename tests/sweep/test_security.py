@@ -234,6 +234,34 @@ def test_names_are_no_commands_to_the_terminal(tmp_path, capsys):
     assert "\x1b" not in output + error
 
 
+def test_a_name_in_a_bucket_leads_out_of_no_folder(monkeypatch):
+    """Whoever may write to the bucket could else write any file of every node."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    from sweep.bucket import Bucket
+
+    for name, value in (
+        ("ACCESS_KEY_ID", "k"),
+        ("SECRET_ACCESS_KEY", "s"),
+        ("REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        endpoint = "http://{}:{}".format(*server.get_host_and_port())
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="hostile-names")
+        for key in ("here/good", "here/../../evil", "here/deep/../../../evil"):
+            client.put_object(Bucket="hostile-names", Key=f"all/{key}", Body=b"x")
+        bucket = Bucket.reach("s3://hostile-names/all")
+        assert bucket.list("") == bucket.list("here") == {"here/good"}
+    finally:
+        server.stop()
+
+
 # Bombs
 
 
