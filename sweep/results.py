@@ -24,7 +24,7 @@ from sweep.nearest import nearest
 from sweep.paths import Storage
 from sweep.planning import settle_trials
 from sweep.scalars import SUMMARIES, scalar_name, scalars
-from sweep.sealing import content_key, write_file
+from sweep.sealing import content_key, read_manifest, write_file
 from sweep.space import Trial, flatten
 from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.training.stopping import as_trained
@@ -37,13 +37,16 @@ NOBODY = "nobody"  # stopped a trial that came to its end
 class TrialResult:
     """A trial that is trained and measured.
 
-    rows: of the last checkpoint. earlier: of those before, by epoch, ascending.
+    rows: of the last checkpoint. earlier: of those before, by epoch, ascending. exploits: of
+        a member of a population, whose weights it took over after which epoch, with which
+        settings from then on: "epoch", "from", "from_name", "values".
     """
 
     trial: Trial
     rows: list[Measurement]
     history: list[Record]
     earlier: dict[float, list[Measurement]] = field(default_factory=dict)
+    exploits: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def all_rows(self) -> list[Measurement]:
@@ -150,7 +153,9 @@ def load_trial(work: Work, trial: Trial) -> TrialResult:
     earlier = {
         epoch: read_measurements(work.config, trial.at(epoch), paths) for epoch in trial.earlier
     }
-    return TrialResult(trial, rows, read_history(paths.checkpoint(trial.epoch)), earlier)
+    checkpoint = paths.checkpoint(trial.epoch)
+    exploits = read_manifest(checkpoint)["exploits"] if trial.population else []
+    return TrialResult(trial, rows, read_history(checkpoint), earlier, exploits)
 
 
 def is_complete(work: Work, trial: Trial) -> bool:
@@ -223,8 +228,12 @@ def trial_parameters(trial: Trial) -> dict[str, Any]:
 
 
 def stop_columns(trial: Trial) -> dict[str, Any]:
-    """Epochs that its last checkpoint was trained for, and who stopped it there, or "nobody"."""
-    return {"epochs_trained": trial.epoch, "stopped_by": trial.stopped or NOBODY}
+    """Epochs that its last checkpoint was trained for, and who stopped it there, if anybody.
+
+    Of a member of a population also which population.
+    """
+    found = {"epochs_trained": trial.epoch, "stopped_by": trial.stopped or NOBODY}
+    return found | ({"population": trial.population} if trial.population else {})
 
 
 def trials_table(results: Iterable[TrialResult]) -> pd.DataFrame:

@@ -51,6 +51,28 @@ def stopped_in_words(results: Sequence[TrialResult]) -> str:
     return f"stopped early: {len(stopped)} of {len(trained)} trials ({by}), after {when} epochs"
 
 
+def exploits_in_words(result: TrialResult) -> str:
+    """Whose weights a member of a population took over, and with which settings it went on."""
+    told = []
+    for exploit in result.exploits:
+        values = ", ".join(f"{name} {value:.3g}" for name, value in exploit["values"].items())
+        told.append(f"after epoch {exploit['epoch']} from {exploit['from_name']}: {values}")
+    return "; ".join(told) or "nothing"
+
+
+def populations_in_words(results: Sequence[TrialResult]) -> str:
+    """How many members of populations took over weights; "": there are no populations."""
+    members = [result for result in results if result.trial.population]
+    if not members:
+        return ""
+    number = len({result.trial.population for result in members})
+    took = sum(bool(result.exploits) for result in members)
+    return (
+        f"pbt: {len(members)} members of {number} {'population' if number == 1 else 'populations'},"
+        f" {took} took over weights of others, {sum(len(r.exploits) for r in members)} times in all"
+    )
+
+
 def main_quantity(results: Sequence[TrialResult]) -> str | None:
     """The first quantity that is measured per layer, if one can with an interval; no control."""
     rows = [row for r in results for row in r.rows if row.layer_index is not None]

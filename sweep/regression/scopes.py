@@ -14,6 +14,7 @@ from sweep.regression.clusters import Clusters, Floats, Ints
 from sweep.regression.correlation import varies
 from sweep.regression.families import FAMILY, GIVEN, SEED, families
 
+POPULATION = "population"  # a column, where trials trained as such
 EXPERIMENT = "experiment"  # a column, where trials of several are put together
 ALL = "all trials"
 ALONG = "along "
@@ -84,6 +85,8 @@ def clusters_of(
     configuration = numbered(table, [axis for axis in axes if axis != SEED])
     if len(table) and configuration.max() == 0:
         configuration = np.arange(len(table))  # nothing varies but the seed: trials count
+    if POPULATION in table:
+        configuration = _populations_whole(configuration, table[POPULATION])
     group = numbered(table, fixed or ())
     rows = np.arange(len(table))
     if fixed is not None and len(table):
@@ -95,8 +98,22 @@ def clusters_of(
         )
     num = len(np.unique(configuration))
     if num < MIN_CONFIGURATIONS:
-        raise TooFewError(f"{num} configurations, needs {MIN_CONFIGURATIONS}")
+        whole = " (a population counts as one)" if POPULATION in table else ""
+        raise TooFewError(f"{num} configurations{whole}, needs {MIN_CONFIGURATIONS}")
     return rows, Clusters(configuration.astype(np.int64), group.astype(np.int64))
+
+
+def _populations_whole(configuration: Ints, population: pd.Series) -> Ints:
+    """(T,) a number for each row, the same for all members of a population.
+
+    They go back to few networks that were taken over, so they are no more independent of
+    each other than seeds of one configuration.
+    """
+    labels = [
+        f"population {name}" if name else f"configuration {number:08d}"
+        for name, number in zip(population.fillna(""), configuration, strict=True)
+    ]
+    return np.asarray(np.unique(labels, return_inverse=True)[1])
 
 
 def check_varies(x: Floats, y: Floats, clusters: Clusters) -> None:

@@ -11,7 +11,7 @@ from sweep.report.significant import significant
 from sweep.report.variants import variant_color
 from sweep.results import NOBODY, TrialResult, trial_parameters
 from sweep.scalars import scalars
-from sweep.summary import variant
+from sweep.summary import exploits_in_words, variant
 
 # What every trial has beside its configuration.
 ROLE, FAMILY_COLUMN, VARIANT = "role", "family", "variant"
@@ -32,6 +32,9 @@ def trial_columns(results: Sequence[TrialResult]) -> dict[str, Any]:
     if any(result.trial.stopped for result in results):
         columns["stopped_by"] = coded(result.trial.stopped or NOBODY for result in results)
         columns["epochs_trained"] = coded(result.trial.epoch for result in results)
+    if any(result.trial.population for result in results):
+        columns["population"] = coded(result.trial.population or "none" for result in results)
+        columns["took_over"] = coded(exploits_in_words(result) for result in results)
     constants: dict[str, Any] = {}
     for key in keys:
         column = coded(_json_value(row.get(key)) for row in flat)

@@ -20,7 +20,12 @@ from sweep.paths import DEFAULT_STORAGE
 from sweep.report.claims_table import print_claims
 from sweep.report.console import plain_table, say
 from sweep.report.regression_table import print_headline
-from sweep.summary import main_quantity, stopped_in_words, summarize_families
+from sweep.summary import (
+    main_quantity,
+    populations_in_words,
+    stopped_in_words,
+    summarize_families,
+)
 from sweep.sweepfile import ready_suites, ready_sweeps
 from sweep.tracking import hide_password
 
@@ -72,6 +77,8 @@ def print_result(result: SweepResult, console: Console) -> None:
     )
     if stopped := stopped_in_words(results.results):
         say(console, stopped)
+    if populations := populations_in_words(results.results):
+        say(console, populations)
     if result.regression is not None:
         print_headline(result.regression, console)
     if results.work.config.claims:

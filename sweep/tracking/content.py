@@ -25,6 +25,8 @@ from sweep.work import Work
 
 MAX_TAG_LETTERS = 5000  # MLflow of today takes 8,000, older servers 5,000
 STOPPED_BY = TAG + "stopped_by"
+POPULATION = TAG + "population"
+EXPLOITS = "exploits.json"  # whose weights a member of a population took over, and when
 INTERVALS = TAG + "intervals"
 NOTE = "mlflow.note.content"
 PICTURE = "profile.svg"
@@ -78,6 +80,7 @@ def trial_content(
         **link,
         **interval_tags(found),
         **({STOPPED_BY: trial.stopped} if trial.stopped else {}),
+        **({POPULATION: trial.population} if trial.population else {}),
     }
     return RunContent(
         identity=trial_identity(trial),
@@ -91,6 +94,7 @@ def trial_content(
         files={
             "measurements.parquet": _parquet(result.all_rows),
             PICTURE: draw_profile_svg(result).encode(),
+            **({EXPLOITS: _json(result.exploits)} if trial.population else {}),
         },
         note=_note(trial, link, experiment, report),
     )
@@ -181,6 +185,10 @@ def _note(trial: Trial, link: Mapping[str, str], experiment: str, report: str) -
 
 def _stopped(trial: Trial) -> str:
     return f", stopped by {trial.stopped} after {trial.epoch:g} epochs" if trial.stopped else ""
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1) + "\n").encode()
 
 
 def _parquet(rows: Sequence[Measurement]) -> bytes:

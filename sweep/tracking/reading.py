@@ -24,7 +24,7 @@ from sweep.regression.variables import Variable
 from sweep.results import NOBODY, sorted_trials
 from sweep.scalars import scalar_name
 from sweep.secrets import hide_password
-from sweep.tracking.content import STOPPED_BY
+from sweep.tracking.content import POPULATION, STOPPED_BY
 from sweep.tracking.names import BY_EPOCH, EPOCHS_TRAINED, quantity_name
 from sweep.tracking.store import TAG, answering, check_there, connect, search_runs
 
@@ -150,12 +150,19 @@ def _tracked(runs: Sequence[Any], layers: Mapping[str, Mapping[str, float]]) -> 
                 # Runs hold it of trials that were stopped; the others came to their end.
                 EPOCHS_TRAINED: float(params.get("training.epochs", 0.0)),
                 "stopped_by": run.data.tags.get(STOPPED_BY, NOBODY),
+                **_population(run),
                 **_numbers(run),
                 **layers.get(str(run.info.run_id), {}),
             }
         )
     data = sorted({run.data.params.get(NO_SETTING, "") for run in unique.values()} - {""})
     return TrackedTrials(sorted_trials(records), tuple(settings), tuple(data))
+
+
+def _population(run: Any) -> dict[str, str]:
+    """Which population the trial trained in, if it did."""
+    name = run.data.tags.get(POPULATION)
+    return {"population": name} if name else {}
 
 
 def _numbers(run: Any) -> dict[str, float]:

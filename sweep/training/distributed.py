@@ -19,7 +19,7 @@ from sweep.errors import TrialFailure
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.training.segments import WHOLE, Segment
-from sweep.training.stopping import StopTraining, as_trained
+from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
 from sweep.training.team import Team
 from sweep.training.trainer import train_trial
 from sweep.work import Work
@@ -91,7 +91,10 @@ def _attempt(
     """Train once; what Ray says if a worker died, None if they ended by themselves."""
     from ray.util.queue import Queue
 
-    told, answers = (Queue(actor_options={"num_cpus": 0}) for _ in range(2))
+    told = Queue(actor_options={"num_cpus": 0})
+    # Each is a process; a stop condition the workers judge by themselves.
+    judged = work.config.scheduler.name in ("asha", "median")
+    answers = Queue(actor_options={"num_cpus": 0}) if judged else None
     ended: list[Exception | None] = []
 
     def fit() -> None:
@@ -107,10 +110,12 @@ def _attempt(
     try:
         failures = _listen(thread, told, answers, report)
     finally:
-        answers.put(ABANDONED)  # should this be left while the workers still train
+        if answers is not None:
+            answers.put(ABANDONED)  # should this be left while the workers still train
     thread.join()
-    told.shutdown(force=True)
-    answers.shutdown(force=True)
+    for queue in (told, answers):
+        if queue is not None:
+            queue.shutdown(force=True)
     error = ended[0]
     if error is None:
         return None
@@ -144,7 +149,8 @@ def _listen(
             report(content)
         except StopTraining as stop:
             answer = stop.by
-        answers.put(answer)
+        if answers is not None:
+            answers.put(answer)
 
 
 def _trainer(
@@ -198,6 +204,9 @@ def _work(config: dict[str, Any]) -> None:
 
     def on_epoch(record: Record) -> None:
         config["told"].put(("epoch", record))
+        stop_if_reached(work.config, trial, record)
+        if config["answers"] is None:
+            return
         answer = config["answers"].get()
         if answer == ABANDONED:
             raise RuntimeError("the trial is given up")

@@ -3,20 +3,26 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.config import SchedulerConfig, SweepConfig
+from sweep.config import SchedulerConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
 from sweep.export import export_rows
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress
+from sweep.regression.scopes import TooFewError, clusters_of
+from sweep.report.payload_trials import trial_columns
+from sweep.results import trials_table
 from sweep.sealing import read_manifest
 from sweep.space import make_trials
+from sweep.summary import populations_in_words
 from sweep.sweepfile import parse_sweep
+from sweep.tracking.reading import read_experiment
 from sweep.training.population import Standing, choose_exploits, exchanges
 
 POPULATION = """
@@ -204,4 +210,40 @@ def test_a_population_learns_from_its_best_and_survives_its_driver(tmp_path):
         # At most what the segment had done that was lost with the driver is done anew.
         assert len(more) <= 15 - epochs + 1
         assert rows(again.results.work.storage, tmp_path) == expected
-    assert SweepConfig.model_validate(result.results.work.config.model_dump())
+    tell_of(result)
+
+
+def tell_of(result):
+    """The exchanges stand in MLflow, in the tables and in words."""
+    results = result.results.results
+    exploits = sum(len(each.exploits) for each in results)
+    assert populations_in_words(results) == (
+        f"pbt: 4 members of 1 population, {sum(bool(each.exploits) for each in results)} took "
+        f"over weights of others, {exploits} times in all"
+    )
+    (population,) = {each.trial.population for each in results}
+    columns = trial_columns(results)["columns"]
+    assert columns["population"]["values"] == [population]
+    assert any(
+        words.startswith("after epoch 1 from mlp-") for words in columns["took_over"]["values"]
+    )
+    table = trials_table(results)
+    assert set(table["population"]) == {population}
+    tracked = read_experiment(result.tracking_uri, result.results.work.config.name)
+    assert set(tracked.table["population"]) == {population}
+    with pytest.raises(TooFewError, match=r"1 configurations \(a population counts as one\)"):
+        clusters_of(table, ["training.learning_rate"])
+
+
+def test_a_population_is_one_of_the_configurations_compared():
+    table = pd.DataFrame(
+        {
+            "training.learning_rate": [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.4, 0.5],
+            "population": ["a", "a", "b", "b", None, None, None, None],
+        }
+    )
+    rows, clusters = clusters_of(table, ["training.learning_rate"])
+    assert len(rows) == 8
+    found = clusters.configuration.tolist()
+    assert found[0] == found[1] != found[2] == found[3]
+    assert len(set(found)) == 6
