@@ -10,6 +10,10 @@ import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from sweep.capacity import Capacity, Node, check_capacity, with_autoscaler
+from sweep.config import SweepConfig
+from sweep.errors import UserError
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "ray_cluster.yaml").read_text()
 CLUSTER = yaml.safe_load(TEXT)
@@ -111,3 +115,18 @@ def test_mounted_is_what_an_installation_needs():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_shell(command):
     subprocess.run(["bash", "-n", "-c", command], check=True)
+
+
+@pytest.mark.parametrize(("gpus", "fits"), [(1, True), (2, False)])
+def test_a_sweep_is_held_against_what_the_autoscaler_may_add(gpus, fits):
+    """Nobody need ask for a first worker by hand: the cluster starts with none."""
+    config = SweepConfig.model_validate({"name": "x", "resources": {"cpus": 2, "gpus": gpus}})
+    now = Capacity((Node(0.0),), "the cluster")
+    with pytest.raises(UserError):
+        check_capacity(config, now)
+    grown = with_autoscaler(now, prepare_config(CLUSTER))
+    if fits:
+        check_capacity(config, grown)
+    else:
+        with pytest.raises(UserError, match=r"resources\.gpus.*2 gpu_worker of 8 CPUs and 1 GPU"):
+            check_capacity(config, grown)
