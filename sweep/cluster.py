@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sweep.capacity import (
@@ -23,7 +23,7 @@ from sweep.config import SweepConfig
 from sweep.errors import ClusterLost, UserError
 from sweep.lifeline import Lifeline
 from sweep.own_ray import OwnRay
-from sweep.paths import Storage
+from sweep.paths import Storage, storage_id
 
 if TYPE_CHECKING:  # so that Ray can start before torch and more of its size is imported
     from sweep.observer import Observer
@@ -84,7 +84,7 @@ class RayCluster:
 
         nodes = [node for node in ray_nodes() if node.alive]
         if len(nodes) > 1:
-            check_nodes(nodes, storage.folder)
+            check_nodes(nodes, storage)
 
     def capacity(self) -> Capacity:
         """What the cluster has; without an address known before the seconds that Ray takes."""
@@ -101,6 +101,8 @@ class RayCluster:
         observer: Observer,
     ) -> None:
         lifeline = self._connect(work.config)
+        if self.address is not None:
+            work = replace(work, mark=storage_id(work.storage))
         with lifeline.holding():
             self._execute(work, train, measure, observer, lifeline)
 
@@ -185,6 +187,14 @@ class RayCluster:
             raise UserError(
                 f"no Ray cluster at {self.address or 'this machine'} ({first_line}): "
                 "start one with `ray start --head`, or leave --address out"
+            ) from error
+        except Exception as error:  # as plain as Ray raises it when a part of it died, or is slow
+            if self.address is not None:
+                raise
+            first_line = (str(error).splitlines() or [""])[0]
+            raise ClusterLost(
+                f"Ray could not be started on this machine ({first_line}); what is sealed is "
+                "kept: the same command goes on from there"
             ) from error
         self._lifeline = self._hold()
         return self._lifeline

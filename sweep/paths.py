@@ -93,6 +93,10 @@ class TrialPaths:
     def stopped(self) -> Path:
         return self.folder / "stopped.json"
 
+    def watch(self, work: str) -> Path:
+        """Where a process that hung leaves where it stood; temporary."""
+        return self.folder / f"{TEMPORARY_PREFIX}watch-{work}"
+
     def checkpoint(self, epoch: float) -> Path:
         return self.folder / f"checkpoint-{_epoch(epoch)}"
 

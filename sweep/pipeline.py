@@ -16,6 +16,7 @@ from sweep.claims import check_claims
 from sweep.config import SweepConfig
 from sweep.config.search import seconds
 from sweep.data.partitions import ImageData
+from sweep.diskspace import telling_when_full
 from sweep.errors import UserError
 from sweep.execution import Cluster
 from sweep.lease import only_lease
@@ -101,7 +102,11 @@ def run_sweep(
     if not data.counts["test"]:
         raise UserError(NO_TEST_IMAGES)
     work = Work(config, storage, data)
-    with only_driver(work.sweep_paths.lock, config.name), only_lease(storage, config.name):
+    with (
+        only_driver(work.sweep_paths.lock, config.name),
+        only_lease(storage, config.name),
+        telling_when_full(storage.folder),
+    ):
         sync_sweep(storage, work.sweep_paths)
         planned = settle_trials(config, work.sweep_paths, data.digest)
         trials = [as_trained(config, trial, work.paths(trial)) for trial in planned]

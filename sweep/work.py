@@ -5,24 +5,36 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from sweep.config import SweepConfig
 from sweep.data.partitions import ImageData
-from sweep.errors import TrialFailure
+from sweep.diskspace import is_full
+from sweep.errors import TrialFailure, UserError
 from sweep.paths import Storage, SweepPaths, TrialPaths
 from sweep.sealing import write_file
 from sweep.secrets import hide_password
 from sweep.space import Trial
+from sweep.watchdog import Hung
+
+Kind = Literal["error", "died", "memory", "hang", "disk"]
+NOT_HELPED = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's words, and the processor's
+RAY_OUT_OF_MEMORY = "running low on memory"
 
 
 @dataclass(frozen=True)
 class Work:
-    """A sweep over prepared data in a storage."""
+    """A sweep over prepared data in a storage.
+
+    mark: the storage's id, for processes that may see another folder at its path; "": none may.
+    """
 
     config: SweepConfig
     storage: Storage
     data: ImageData
+    mark: str = ""
 
     @property
     def sweep_paths(self) -> SweepPaths:
@@ -34,11 +46,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a trial has no result: the stage that failed, one line, and the traceback if any."""
+    """Why a trial has no result: the stage that failed, one line, and the traceback if any.
+
+    kind: "memory" for want of it, "hang", "died" of a process killed for whatever reason,
+        "disk" for one that is full, else "error".
+    """
 
     stage: str
     reason: str
     details: str = ""
+    kind: Kind = "error"
 
 
 @dataclass
@@ -63,10 +80,51 @@ def describe_failure(stage: str, error: BaseException) -> Failure:
     if isinstance(error, TrialFailure):
         cause = error.__cause__
         details = "" if cause is None else "".join(traceback.format_exception(cause))
+        if isinstance(error, Hung):
+            return Failure(stage, str(error), error.traceback, "hang")
         return Failure(stage, hide_password(str(error)), hide_password(details))
     first_line = hide_password((str(error).splitlines() or [""])[0])
     details = hide_password("".join(traceback.format_exception(error)))
-    return Failure(stage, f"{type(error).__name__}: {first_line}", details)
+    kind: Kind = "disk" if is_full(error) else "memory" if wants_memory(error) else "error"
+    return Failure(stage, f"{type(error).__name__}: {first_line}", details, kind)
+
+
+def can_be_helped(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is done again soon, perhaps elsewhere.
+
+    A connection or a disk may come back, and others may give memory back; what the trial does
+    by itself, such as diverge, raise, or stand still for long, it would do again.
+    """
+    if isinstance(error, UserError | TrialFailure | NOT_HELPED) or is_full(error):
+        return False
+    return isinstance(error, OSError) or wants_memory(error)
+
+
+def wants_memory(error: BaseException) -> bool:
+    """Whether there was not enough memory, on the processor or on a GPU."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY)
+
+
+def describe_death(stage: str, error: BaseException | None, attempts: int) -> Failure:
+    """Why work was given up after so many attempts.
+
+    error: Ray's: its cause is what the last attempt raised, if that could be told.
+    """
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, BaseException):
+        failure = describe_failure(stage, cause)
+        return replace(failure, reason=f"{failure.reason} ({attempts} attempts)")
+    details = hide_password(str(error or ""))
+    if RAY_OUT_OF_MEMORY in details:
+        return Failure(
+            stage,
+            f"Ray killed it {attempts} times because memory ran out: let fewer run at once "
+            "(resources.cpus, measure.memory_per_actor), or ask for a smaller network",
+            details,
+            "memory",
+        )
+    reason = f"its process died {attempts} times (killed, or out of memory?)"
+    return Failure(stage, reason, details, "died")
 
 
 def record_failure(paths: TrialPaths, failure: Failure) -> None:

@@ -87,6 +87,12 @@ class ResourcesConfig(Section):
         description="processes that train one network together, each on its share of a batch; "
         "null: one for each GPU",
     )
+    max_minutes_without_progress: float | None = Field(
+        default=120,
+        gt=0,
+        description="a trial that stands still for longer, in one step of training or one layer "
+        "of measuring, is ended and reported, and the others go on; null waits for ever",
+    )
     per_model: list[ModelResources] = Field(
         default=[],
         description="trials that take something else; of several that match, the first holds",

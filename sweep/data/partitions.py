@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.data.partitionfile import pixels_of_batch, read_partition
+from sweep.diskspace import disk_full, is_full
 from sweep.errors import UserError
+from sweep.mirror import mirror_of
 from sweep.paths import Storage
 from sweep.sealing import content_key, is_sealed, read_manifest
 
@@ -49,6 +51,7 @@ def prepare_data(
     allows; then nothing is kept.
     """
     folder = data_folder(config, storage)
+    mirror_of(storage).fetch(folder)
     if not is_sealed(folder):
         from sweep.data.preparing import write_data_set
 
@@ -56,17 +59,21 @@ def prepare_data(
         try:
             write_data_set(config, folder, note, note_seconds)
         except OSError as error:
+            if is_full(error):
+                raise disk_full(storage.folder) from error
             # A file that may not be read, or a disk that is full.
             raise UserError(
                 f"{error.filename or folder}: {error.strerror or error}: the data set can't be "
                 "prepared; mend that, or choose another folder with --storage"
             ) from error
+        mirror_of(storage).send(folder)
     return ImageData(folder)
 
 
 def prepared_data(config: DataConfig, storage: Storage) -> ImageData | None:
     """The data set's partitions if they are sealed, else None."""
     folder = data_folder(config, storage)
+    mirror_of(storage).fetch(folder)
     return ImageData(folder) if is_sealed(folder) else None
 
 
@@ -88,7 +95,7 @@ class ImageData:
     """
 
     def __init__(self, folder: Path) -> None:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, whole=False)
         data: dict[str, Any] = manifest["data"]
         self.folder = folder
         self.name: str = manifest["config"]["name"]
@@ -111,6 +118,7 @@ class ImageData:
 
     def split(self, name: str) -> Split:
         """All partitions of a split, "train" or "test"; opened, not read."""
+        read_manifest(self.folder)
         files = sorted(file for file in self.file_bytes if file.startswith(f"{name}-"))
         return Split([read_partition(self.folder / file) for file in files], self.image_shape)
 

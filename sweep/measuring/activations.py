@@ -18,6 +18,7 @@ from sweep.models.catalog import ImageNetwork
 from sweep.models.layers import Layer
 from sweep.models.preprocessing import Preprocessing
 from sweep.models.recording import recording
+from sweep.watchdog import progress
 
 Keep = Callable[[Layer, int, torch.Tensor], None]
 
@@ -48,6 +49,7 @@ def record_activations(
     autocast = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
     with torch.no_grad(), autocast, recording(network, layers, keep_batch):
         for first, pixels in pixel_batches(split, rows, batch_size, network.preprocessing):
+            progress()
             start = first
             network(pixels.to(device))
 

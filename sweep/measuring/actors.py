@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 
+from sweep.arrival import arrive
+from sweep.diskspace import disk_full
 from sweep.errors import TrialFailure
 from sweep.measuring.plan import GIGABYTE
 from sweep.measuring.schedule import Schedule
 from sweep.measuring.session import Session
 from sweep.measuring.units import Unit
+from sweep.mirror import fetch_trial, mirror_of
 from sweep.observer import Observer
 from sweep.space import Trial
-from sweep.work import Failure, Work, describe_failure, record_failure
+from sweep.watchdog import watched
+from sweep.work import (
+    Failure,
+    Work,
+    can_be_helped,
+    describe_death,
+    describe_failure,
+    record_failure,
+)
 
 # An actor that dies comes back, and the unit that it was doing is done again.
 ACTOR_RETRIES = 3
@@ -26,10 +39,14 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a unit came to: the units after it, if it was the start, or why it failed."""
+    """What a unit came to: the units after it, if it was the start, or why it failed.
+
+    helped: whether it may succeed when it is done again.
+    """
 
     phases: list[list[Unit]]
     failure: Failure | None = None
+    helped: bool = False
 
 
 class MeasuringActor:
@@ -39,27 +56,48 @@ class MeasuringActor:
         import torch
 
         self._work = work
+        self._here: Work | None = None
         self._session: Session | None = None
         torch.set_num_threads(work.config.measure.threads)
 
     def measure(self, unit: Unit) -> Outcome:
         """Do the unit, keeping the network for the next one of the same trial."""
-        trial, work = unit.trial, self._work
         try:
-            if self._session is None or self._session.trial != trial:
-                self._session = None  # gives the last network's memory back first
-                self._session = Session(
-                    work.config, trial, work.data, work.paths(trial), work.config.measure.actors
-                )
-            if unit.kind == "start":
-                return Outcome(self._session.start())
-            self._session.run(unit)
+            work = self._here = self._here or arrive(self._work)
+            with _watched(unit, work):
+                return self._measure(unit, work)
         except Exception as error:
             if self._session is not None and isinstance(error, TrialFailure):
                 self._session.discard()
             self._session = None
-            return Outcome([], describe_failure("measure", error))
+            return Outcome([], describe_failure("measure", error), can_be_helped(error))
+
+    def _measure(self, unit: Unit, work: Work) -> Outcome:
+        trial = unit.trial
+        if self._session is None or self._session.trial != trial:
+            self._session = None  # gives the last network's memory back first
+            paths = work.paths(trial)
+            fetch_trial(work.storage, paths, paths.checkpoint(trial.epoch))
+            # What units hand to each other lies on a disk, so who shares none takes them all.
+            share = 1 if work.storage.remote else work.config.measure.actors
+            self._session = Session(work.config, trial, work.data, paths, share)
+        if unit.kind == "start":
+            phases = self._session.start()
+            if not work.storage.remote:
+                return Outcome(phases)
+            for each in (unit for phase in phases for unit in phase):
+                self._session.run(each)
+            mirror_of(work.storage).send_all(work.paths(trial).folder)
+        else:
+            self._session.run(unit)
         return Outcome([])
+
+
+def _watched(unit: Unit, work: Work) -> AbstractContextManager[None]:
+    """Ends this process if the unit hangs; the one that comes back tells of it."""
+    name = "-".join([f"{unit.trial.epoch:g}", unit.kind, *map(str, unit.place)])
+    limit = work.config.resources.max_minutes_without_progress
+    return watched(work.paths(unit.trial).watch(name), limit)
 
 
 class MeasuringPool:
@@ -80,6 +118,7 @@ class MeasuringPool:
             "memory": int(config.memory_per_actor * GIGABYTE),
             "max_restarts": -1,
             "max_task_retries": ACTOR_RETRIES,
+            "scheduling_strategy": "SPREAD",  # over nodes, also where they reserve nothing
         }
         self._make = ray.remote(MeasuringActor).options(**options)
         self._idle = [_Actor() for _ in range(config.actors)]
@@ -88,6 +127,7 @@ class MeasuringPool:
                 actor.handle = self._make.remote(work)
         self._schedule = Schedule()
         self._trials: dict[str, Trial] = {}  # by key: units know one checkpoint of theirs
+        self._tries: Counter[Unit] = Counter()
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="measuring", daemon=True)
@@ -165,21 +205,27 @@ class MeasuringPool:
             outcome: Outcome = ray.get(reference, timeout=60)
         except ray.exceptions.RayError as error:
             self._check()
-            reason = str(error).splitlines()[0]
-            if isinstance(error, ray.exceptions.ActorDiedError):
-                reason = f"its actor died {ACTOR_RETRIES + 1} times (killed, or out of memory?)"
-            return Outcome([], Failure("measure", reason, str(error)))
+            return Outcome([], describe_death("measure", error, ACTOR_RETRIES + 1))
         return outcome
 
     def _end(self, unit: Unit, outcome: Outcome) -> None:
         trial = self._trials[unit.trial.key]
         paths = self._work.paths(trial)
+        if outcome.failure is not None and outcome.failure.kind == "disk":
+            raise disk_full(self._work.storage.folder)
+        if outcome.helped and self._tries[unit] < ACTOR_RETRIES and self._schedule.again(unit):
+            self._tries[unit] += 1
+            return
         if outcome.failure is not None and not self._schedule.give_up(trial):
             record_failure(paths, outcome.failure)
+            mirror_of(self._work.storage).send_files(paths.folder)
             self._observer.failed(trial, outcome.failure)
         self._schedule.planned(trial, outcome.phases)
         if self._schedule.done(unit):
-            paths.failure.unlink(missing_ok=True)
+            fetch_trial(self._work.storage, paths)
+            if paths.failure.exists():
+                paths.failure.unlink()
+                mirror_of(self._work.storage).send_files(paths.folder)
             self._observer.measured(trial)
 
 

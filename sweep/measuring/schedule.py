@@ -67,6 +67,15 @@ class Schedule:
         del self._jobs[unit.trial.key]
         return not job.failed
 
+    def again(self, unit: Unit) -> bool:
+        """Have a unit that failed done once more; False if its trial is given up already."""
+        job = self._jobs[unit.trial.key]
+        if job.failed:
+            return False
+        job.running -= 1
+        job.waiting.append(unit)
+        return True
+
     def give_up(self, trial: Trial) -> bool:
         """Start nothing more of this trial; returns whether it was given up before."""
         job = self._jobs[trial.key]

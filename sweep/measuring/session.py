@@ -43,6 +43,7 @@ from sweep.training.checkpoints import (
     load_checkpoint,
     write_checkpoint,
 )
+from sweep.watchdog import progress
 
 PLAN = "plan.json"
 # No usual length in a network, so that the axis of the images can be told.
@@ -267,6 +268,7 @@ class Session:
                 device=self._config.measure.device,
             )
             for analysis in self._layered:
+                progress()
                 rows += name_probe(analysis.measure_layer(view), probe)
             view.require_finite()  # last: what the analyses read isn't read again
         return rows

@@ -27,6 +27,7 @@ from sweep.training.segments import WHOLE, Segment
 from sweep.training.state import Training, begin_training
 from sweep.training.stopping import Stop, StopTraining, write_stop
 from sweep.training.team import ALONE, Team
+from sweep.watchdog import progress
 
 
 def train_trial(
@@ -132,6 +133,7 @@ def _train(
         learning_rate = training.schedule.get_last_lr()[0]
         shuffled = images.chosen[torch.randperm(len(images.chosen), generator=training.order)]
         for batch in split_epoch(shuffled, config.batch_size):
+            progress()
             with compiler_named(config.compile):
                 loss, right = _step(training, called, images, batch, trial, team, device)
             loss_sum += loss

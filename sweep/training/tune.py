@@ -14,7 +14,10 @@ import torch
 from ray import tune
 from ray.tune.search import Searcher
 
+from sweep.arrival import arrive
 from sweep.config import SweepConfig, TrialConfig
+from sweep.diskspace import disk_full
+from sweep.mirror import fetch_trial, mirror_of
 from sweep.observer import Observer
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained
@@ -31,15 +34,26 @@ from sweep.training.segments import WHOLE
 from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
 from sweep.training.supply import Supply
 from sweep.training.trainer import train_trial
-from sweep.work import Failure, Work, describe_failure, read_failure, record_failure
+from sweep.watchdog import progress, watched
+from sweep.work import (
+    Failure,
+    Work,
+    can_be_helped,
+    describe_death,
+    describe_failure,
+    read_failure,
+    record_failure,
+)
 
-# A worker that dies is tried again this often: a lost node or a kill, not a bad trial, whose
-# exception is caught and recorded instead.
+# A worker that dies is tried again this often, as is what a network, a disk or want of memory
+# made fail; a bad trial is not: its exception is caught and recorded instead.
 WORKER_RETRIES = 3
 # Tune handles each report in the driver; more often than this helps nobody who watches.
 SECONDS_BETWEEN_REPORTS = 1.0
 # Trials that wait for room at once: enough for an autoscaler to see what is wanted.
 MIN_PENDING, PENDING_PER_CPU = 200, 1.1
+
+DISK = "disk_full"
 
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # sealed outputs are the record
@@ -113,14 +127,17 @@ def _request(tune_config: dict[str, Any], config: SweepConfig) -> Any:
 
 def _train(config: dict[str, Any], work: Work) -> None:
     """The trainable: runs in a Tune worker, which other trials may have used before."""
+    work = arrive(work)
     trial = _trial(config)
     paths = work.paths(trial)
+    fetch_trial(work.storage, paths)
     resources = work.config.resources.of(trial.config)
     torch.set_num_threads(resources.cpus)
     reported = time.monotonic()
 
     def report(record: Record) -> None:
         nonlocal reported
+        progress()
         stop_if_reached(work.config, trial, record)
         scheduled = work.config.scheduler.name != "fifo"
         if scheduled or time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
@@ -132,30 +149,40 @@ def _train(config: dict[str, Any], work: Work) -> None:
 
     segment = WHOLE
     try:
-        if trial.population and not is_trained(trial, paths):
-            segment = next_segment(work, trial)
-        if who_asked(trial.key) == NOT_BEGIN or is_trained(trial, paths):
-            pass
-        elif resources.workers > 1:
-            from sweep.training.distributed import train_distributed
+        # Of several workers only those themselves know whether they get on.
+        limit = work.config.resources.max_minutes_without_progress
+        with watched(paths.watch("train"), limit if resources.workers == 1 else None):
+            if trial.population and not is_trained(trial, paths):
+                segment = next_segment(work, trial)
+            if who_asked(trial.key) == NOT_BEGIN or is_trained(trial, paths):
+                pass
+            elif resources.workers > 1:
+                from sweep.training.distributed import train_distributed
 
-            train_distributed(trial, work, report, resources, segment)
-        else:
-            train_trial(
-                trial,
-                work.data,
-                paths,
-                report,
-                resources.device,
-                gpu_share=min(1.0, resources.gpus),
-                segment=segment,
-            )
-        if segment.ends_before(trial.config.training.epochs):
-            pause_for_exchange()
-            return
+                train_distributed(trial, work, report, resources, segment)
+            else:
+                train_trial(
+                    trial,
+                    work.data,
+                    paths,
+                    report,
+                    resources.device,
+                    gpu_share=min(1.0, resources.gpus),
+                    segment=segment,
+                )
     except Exception as error:
-        record_failure(paths, describe_failure("train", error))
+        if can_be_helped(error):
+            raise  # Tune tries it again, WORKER_RETRIES times
+        segment = WHOLE
+        failure = describe_failure("train", error)
+        if failure.kind == "disk":  # where nothing can be written, the driver is told
+            tune.report({DISK: 1.0})
+            return
+        record_failure(paths, failure)
+    mirror_of(work.storage).send_all(paths.folder)
     forget(trial.key)
+    if segment.ends_before(trial.config.training.epochs):
+        pause_for_exchange()  # the trial ends here, and begins anew with its next segment
     # Tune wants at least one report of every trial.
     tune.report({"done": 1.0})
 
@@ -167,6 +194,7 @@ class _Hand(Searcher):
         super().__init__()
         self._supply = supply
         self._given = given
+        self._members: set[str] = set()  # of populations, while they train
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles it for a restore, which is not our way back
@@ -174,7 +202,10 @@ class _Hand(Searcher):
     def suggest(self, trial_id: str) -> Any:
         trial = next(self._supply, None)
         if trial is None:
-            return Searcher.FINISHED
+            # While members pause, Tune would else end the processes that they go on in.
+            return None if self._members else Searcher.FINISHED
+        if trial.population:
+            self._members.add(trial_id)
         self._given[trial.key] = trial
         settings = trial.config.model_dump()
         plan = json.dumps([trial.role, settings, trial.earlier, trial.population])
@@ -183,7 +214,7 @@ class _Hand(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        pass  # the supply is told when the trial is sealed or failed
+        self._members.discard(trial_id)  # the supply is told when the trial is sealed or failed
 
     def save(self, checkpoint_path: str) -> None:
         pass
@@ -218,6 +249,8 @@ class _Tell(tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any
     ) -> None:
+        if DISK in result:
+            raise disk_full(self._work.storage.folder)
         if "epoch" in result:
             self._observer.epoch(self._ours(trial), result)
 
@@ -235,17 +268,14 @@ class _Tell(tune.Callback):
         ours = self._ours(trial)
         if self._sealed(ours):
             return  # it died after its checkpoint was sealed
-        failure = Failure(
-            "train",
-            f"its worker process died {WORKER_RETRIES + 1} times (killed, or out of memory?)",
-            str(trial.get_error() or ""),
-        )
+        failure = describe_death("train", trial.get_error(), WORKER_RETRIES + 1)
         record_failure(self._work.paths(ours), failure)
         self._failed(ours, failure)
 
     def _sealed(self, trial: Trial) -> bool:
         """Whether the trial is sealed, at its end or where it was stopped; then it is told."""
         paths = self._work.paths(trial)
+        fetch_trial(self._work.storage, paths)
         found = as_trained(self._work.config, trial, paths)
         if not is_trained(found, paths):
             return False
