@@ -1,5 +1,6 @@
 """Searches and schedulers of Ray Tune over real trials: what they stop is sealed, whatever dies."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress
-from sweep.results import load_results
 from sweep.sweepfile import load_sweep
 from sweep.training.stopping import read_stop
 from sweep.training.trainer import train_trial
@@ -183,7 +183,11 @@ def test_a_worker_killed_while_it_seals_a_stopped_trial_is_stopped_there_again(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "killed").exists()
     assert "stopped early: " in done.stdout
-    results = load_results(open_storage(storage, create=False), "stopped")
-    found = [one.trial for one in results.results if one.trial.role == "trained"]
-    assert len(found) == 6
-    assert {trial.stopped for trial in found} == {"", "asha"}
+    folders = [path.parent for path in (storage / "sweeps/stopped/trials").glob("*/checkpoint-*")]
+    assert len(folders) == len(set(folders)) == 7  # six, each sealed once, and their twin
+    stops = [
+        json.loads(path.read_text()) for path in storage.glob("sweeps/*/trials/*/stopped.json")
+    ]
+    assert 0 < len(stops) < 6
+    assert {stop["by"] for stop in stops} == {"asha"}
+    assert not list(storage.glob("sweeps/*/trials/*/failure.json"))
