@@ -190,7 +190,6 @@ def regress(
     def given(names: Sequence[str] | None) -> tuple[str, ...] | None:
         return None if names is None else tuple(names)
 
-    folder = Path(storage).expanduser()
     question = Question(
         names=(sweeps,) if isinstance(sweeps, str) else tuple(sweeps),
         table=None if table is None else Path(table),
@@ -204,7 +203,8 @@ def regress(
         seed=seed,
     )
     needs_storage = question.needs_storage and tracking_uri is None
-    opened = open_storage(folder, create=False) if needs_storage or folder.is_dir() else None
+    there = "://" in str(storage) or Path(storage).expanduser().is_dir()
+    opened = open_storage(storage, create=False) if needs_storage or there else None
     answer = regress_across(question, opened)
     return keep_answer(answer) if track else answer
 

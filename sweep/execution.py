@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sweep.arrival import arrive
 from sweep.config import SweepConfig
 from sweep.measuring.measure import measure_trial
+from sweep.mirror import mirror_of
 from sweep.observer import Observer
 from sweep.paths import Storage
 from sweep.space import Trial
@@ -71,6 +73,7 @@ class LocalProcess:
         measure: Sequence[Trial],
         observer: Observer,
     ) -> None:
+        work = arrive(work)
         supply = Supply.of(train)
         supply.measure = lambda trial: self._measure(work, trial, observer)
         for trial in measure:
@@ -109,10 +112,13 @@ class LocalProcess:
 
         try:
             torch.set_num_threads(self.num_threads or work.config.measure.threads)
-            measure_trial(work.config, trial, work.data, work.paths(trial))
+            paths = work.paths(trial)
+            mirror_of(work.storage).fetch(paths.checkpoint(trial.epoch), whole=True)
+            measure_trial(work.config, trial, work.data, paths)
         except Exception as error:
             self._fail("measure", work, trial, observer, error)
         else:
+            mirror_of(work.storage).send_all(work.paths(trial).folder)
             observer.measured(trial)
 
     def _fail(
@@ -120,6 +126,7 @@ class LocalProcess:
     ) -> None:
         failure = describe_failure(stage, error)
         record_failure(work.paths(trial), failure)
+        mirror_of(work.storage).send_all(work.paths(trial).folder)
         observer.failed(trial, failure)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sweep.claims import judge_claims
 from sweep.gathering import read_sweep
+from sweep.mirror import mirror_of
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.regression import Regression, regress
@@ -82,6 +83,7 @@ def write_report(
         for path in pictures:
             send(partial(tracker.report, results.work, path))
     send(lambda: tracker.report(results.work, paths.report))
+    mirror_of(results.work.storage).send_files(paths.folder)
     return paths.report
 
 

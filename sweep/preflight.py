@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sweep.nodes import NodeCalls, RayNode
+    from sweep.paths import Storage
 
 PACKAGES = ("ray", "torch", "idsweep")
 ANSWER_SECONDS = 60.0
@@ -54,11 +55,20 @@ def answer_probe(folder: str, name: str, secret: str) -> str:
     return ""
 
 
-def check_nodes(nodes: list[RayNode], folder: Path | None) -> None:
-    """Raise UserError unless every node has these versions, and this folder for writing.
+def reach_bucket(uri: str, name: str) -> str:
+    """Runs on each node: read the driver's probe in a bucket. Returns "", or why it can't."""
+    from sweep.bucket import Bucket
+    from sweep.errors import UserError
 
-    folder: of the storage, which need not exist yet; None: nodes need share none.
-    """
+    try:
+        found = Bucket.reach(uri).read(name)
+    except UserError as error:
+        return str(error)
+    return "" if found is not None else f"there is nothing at {uri} for it"
+
+
+def check_nodes(nodes: list[RayNode], storage: Storage) -> None:
+    """Raise UserError unless every node has these versions, and this storage for writing."""
     from sweep.errors import UserError
     from sweep.nodes import NodeCalls
 
@@ -78,14 +88,38 @@ def check_nodes(nodes: list[RayNode], folder: Path | None) -> None:
                         f"node {names[key]} has {name} {there[name]}, but this process has "
                         f"{version}: install the same on all nodes"
                     )
-        if folder is None:
+        if storage.remote:
+            found = bucket_problems(calls, storage.remote, seconds=ANSWER_SECONDS)
+            for key, problem in found.items():
+                raise UserError(
+                    f"storage: node {names[key]} must reach the bucket too, but {problem}: give "
+                    "each node AWS_ENDPOINT_URL and credentials, or a role"
+                )
             return
-        for key, problem in storage_problems(calls, folder, seconds=ANSWER_SECONDS).items():
+        problems = storage_problems(calls, storage.folder, seconds=ANSWER_SECONDS)
+        for key, problem in problems.items():
             raise UserError(
-                f"storage: node {names[key]} must see the same folder {folder} as this "
+                f"storage: node {names[key]} must see the same folder {storage.folder} as this "
                 f"process, but {problem}: choose with --storage a folder that all nodes "
                 "share (NFS), or a bucket (s3://...)"
             )
+
+
+def bucket_problems(calls: NodeCalls, uri: str, *, seconds: float) -> dict[str, str]:
+    """Why a node does not reach a bucket that this process reaches, by the node's key."""
+    import uuid
+
+    from sweep.bucket import Bucket
+    from sweep.paths import PROBE_PREFIX
+
+    name = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
+    bucket = Bucket.reach(uri)
+    bucket.write(name, b"")
+    try:
+        answers = calls.ask(reach_bucket, uri, name, seconds=seconds)
+        return answers.missing() | {key: why for key, why in answers.given().items() if why}
+    finally:
+        bucket.remove(name)
 
 
 def storage_problems(calls: NodeCalls, folder: Path, *, seconds: float) -> dict[str, str]:

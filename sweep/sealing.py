@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import shutil
 import tempfile
 import uuid
@@ -48,7 +49,8 @@ def seal(folder: Path, *, durable: bool = True, **facts: Any) -> Iterator[Path]:
             if durable:
                 files[path.name]["sha256"] = file_digest(path)
                 _sync(path)
-        manifest = json.dumps({**facts, "files": files}, indent=1, sort_keys=True)
+        facts |= {"host": platform.node(), "files": files}
+        manifest = json.dumps(facts, indent=1, sort_keys=True)
         (temporary / MANIFEST).write_text(manifest + "\n")
         if durable:
             _sync(temporary / MANIFEST)
@@ -69,8 +71,10 @@ def is_sealed(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path, *, whole: bool = True) -> dict[str, Any]:
     """The manifest of a sealed folder.
+
+    whole: whether the files that it names must be there; the mirror of a bucket may lack some.
 
     Raises SealError if there is none, or if a file it names is gone or of another size.
     """
@@ -78,7 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise SealError(f"{folder} is not sealed ({error}): run the sweep again") from error
-    for name, expected in manifest["files"].items():
+    for name, expected in manifest["files"].items() if whole else ():
         path = folder / name
         size = path.stat().st_size if path.is_file() else None
         if size != expected["bytes"]:

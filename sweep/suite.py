@@ -10,6 +10,7 @@ from sweep.claims import SweepClaims, check_claims, judge_claims
 from sweep.config import SuiteConfig
 from sweep.errors import UserError
 from sweep.execution import Cluster
+from sweep.mirror import mirror_of
 from sweep.outcome import report_sweep
 from sweep.paths import Storage
 from sweep.pipeline import SweepResult, plan_sweep, run_sweep
@@ -105,4 +106,5 @@ def _write_page(
     write_claims(claims, paths.claims)
     page = render_suite(suite.config, suite.text, paths, results, claims)
     write_file(paths.report, page)
+    mirror_of(storage).send_files(paths.folder)
     return claims, paths.report

@@ -23,7 +23,10 @@ SweepArgument = Annotated[
     str, typer.Argument(help="A sweep or suite file, or the name of a ready one.")
 ]
 NameArgument = Annotated[str, typer.Argument(help="A sweep that was run: its name, or its file.")]
-StorageOption = Annotated[Path, typer.Option("--storage", help="Folder of all results.")]
+StorageOption = Annotated[
+    str,
+    typer.Option("--storage", help="Folder of all results, or a bucket: s3://BUCKET/PREFIX."),
+]
 TrackingOption = Annotated[
     str | None,
     typer.Option(
@@ -40,7 +43,7 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="Ray cluster, HOST:PORT or auto; default: start one here."),
 ]
-DEFAULT = Path(DEFAULT_STORAGE)
+DEFAULT = DEFAULT_STORAGE
 INTERRUPTED = 130
 LOST = 75  # as sysexits.h has it for what may well go when tried again
 
@@ -70,7 +73,7 @@ def progress(err: bool = False) -> Progress:
     return PlainProgress(lambda line: typer.echo(line, err=err))
 
 
-def existing(folder: Path) -> Storage:
+def existing(folder: str) -> Storage:
     """The storage at `folder`, which must be there."""
     from sweep.paths import open_storage
 

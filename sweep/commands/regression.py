@@ -111,8 +111,8 @@ def regress(
         typer.echo(f"figure: {path}")
 
 
-def _named(name: str, storage: Path) -> str:
+def _named(name: str, storage: str) -> str:
     """The name of the sweep, given the file that it was run from."""
     from sweep.paths import Storage
 
-    return sweep_name(name, Storage(storage.absolute())) if Path(name).is_file() else name
+    return sweep_name(name, Storage(Path(storage).absolute())) if Path(name).is_file() else name

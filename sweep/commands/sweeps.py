@@ -59,7 +59,7 @@ def check(
     set_: SetOption = None,
 ) -> None:
     """Validate a sweep file and print the plan; nothing is kept."""
-    from sweep.cluster import RayCluster, check_capacity
+    from sweep.cluster import RayCluster
     from sweep.data.partitions import prepared_data
     from sweep.forecast import forecast
     from sweep.paths import open_storage
@@ -74,10 +74,11 @@ def check(
     try:
         capacity = cluster.capacity()
         for file in files:
-            check_capacity(file.config, capacity)
+            cluster.check(file.config)
+        folder = open_storage(storage, create=True)
+        cluster.check_storage(folder)
     finally:
         cluster.close()
-    folder = open_storage(storage, create=True)
     for file in files:
         plan = plan_sweep(file.config, folder)
         found = forecast(file.config, plan.trials, prepared_data(file.config.data, folder))
@@ -177,7 +178,7 @@ def export(
 
 def _run(
     sweep: str,
-    storage: Path,
+    storage: str,
     tracking_uri: str | None,
     address: str | None,
     set_: list[str] | None,

@@ -15,6 +15,7 @@ from sweep.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.config import DataConfig
+    from sweep.config.data import StorageOptions
 
 # Seconds: a server that isn't there is told of soon; a slow one may take its time.
 CONNECT_SECONDS = 10.0
@@ -47,7 +48,7 @@ def list_files(config: DataConfig, endings: Sequence[str]) -> StoredFiles:
     """
     where = config.path or ""
     try:
-        filesystem, root = _reach(config, where)
+        filesystem, root = reach(where, config.storage_options)
         info = filesystem.get_file_info(root)
         if info.type == fs.FileType.File:
             return StoredFiles(filesystem, root.rpartition("/")[0], [root])
@@ -72,16 +73,16 @@ def list_files(config: DataConfig, endings: Sequence[str]) -> StoredFiles:
     return StoredFiles(filesystem, root, paths)
 
 
-def _reach(config: DataConfig, where: str) -> tuple[Any, str]:
-    """The file system, and the path in it."""
+def reach(where: str, options: StorageOptions, key: str = "data.path") -> tuple[Any, str]:
+    """The file system, and the path in it. key: what the user named `where` by."""
     if "://" not in where:
         return fs.LocalFileSystem(), where
-    options, parts = config.storage_options, urlsplit(where)
+    parts = urlsplit(where)
     endpoint = options.endpoint_override or _endpoint_of_environment()
     if "@" in parts.netloc or "secret" in parts.query or "@" in (endpoint or ""):
         # Not shown: what stands there is a secret.
         raise UserError(
-            "data.path: credentials don't belong into a path or an endpoint: leave them to the "
+            f"{key}: credentials don't belong into a path or an endpoint: leave them to the "
             "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a role)"
         )
     if parts.scheme != "s3" or parts.query:
