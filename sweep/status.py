@@ -11,6 +11,7 @@ from typing import Any
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.jobs import Job, JobServer
+from sweep.lease import lease_holder
 from sweep.lock import living_driver
 from sweep.measuring import make_analyses
 from sweep.measuring.sealed import measured_folder
@@ -96,7 +97,7 @@ def overview(what: str | None, storage: Storage | None, server: JobServer | None
             raise UserError(f"no sweep and no job {what!r}; {hint}")
         jobs = chosen
     return Overview(
-        None if storage is None else str(storage.folder),
+        None if storage is None else storage.remote or str(storage.folder),
         tuple(sweep_status(storage, name, tracked=what is not None) for name in names)
         if storage is not None
         else (),
@@ -107,7 +108,8 @@ def overview(what: str | None, storage: Storage | None, server: JobServer | None
 
 def sweep_status(storage: Storage, name: str, *, tracked: bool) -> SweepStatus:
     """How far a sweep is. tracked: whether to ask MLflow, which takes seconds."""
-    driver = living_driver(storage.sweep(name).lock)
+    lock = storage.sweep(name).lock
+    driver = lease_holder(storage, name) if storage.remote else living_driver(lock)
     try:
         plan = load_plan(storage, name)
     except UserError as error:
@@ -123,7 +125,9 @@ def sweep_status(storage: Storage, name: str, *, tracked: bool) -> SweepStatus:
         if ended[trial.key] is None and (failure := read_failure(work.paths(trial)))
     }
     times = [at for at in ended.values() if at is not None]
-    now, began = time.time(), _modified(storage.sweep(name).lock) if driver else None
+    # Of files from a bucket only the names are true; of a lock, when it was taken.
+    began = _modified(lock) if driver and not storage.remote else None
+    now = time.time()
     return SweepStatus(
         name=name,
         trials=len(plan.trials),

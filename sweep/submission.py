@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.jobs import NAME, STORAGE, SWEEPS, JobServer
 from sweep.needs import needed
-from sweep.secrets import has_password
+from sweep.secrets import has_password, hide_password
 from sweep.suite import open_suite
 from sweep.sweepfile import SweepFile, is_suite, load_sweep, ready_sweeps
 
@@ -87,7 +86,7 @@ def plan_submission(
         storage=storage,
         files=files,
         entrypoint=shlex.join(command),
-        notes=(*_notes([sweep.config for sweep in sweeps]), *_more_notes(tracking_uri)),
+        notes=(*_notes(sweeps), *_more_notes(tracking_uri)),
     )
 
 
@@ -114,7 +113,9 @@ def _check_storage(storage: str) -> None:
     if re.match(r"s3://[^/@?]+", storage) and "@" not in storage and "?" not in storage:
         return
     if "://" in storage:
-        raise UserError(f"--storage takes an absolute path or s3://BUCKET/..., not {storage!r}")
+        raise UserError(
+            f"--storage takes an absolute path or s3://BUCKET/..., not {hide_password(storage)!r}"
+        )
     if not PurePosixPath(storage).is_absolute():
         raise UserError(
             f"--storage {storage}: a job runs in a folder of its own, so say where on the cluster: "
@@ -144,29 +145,25 @@ def _members(names: Iterable[str], suite: str) -> dict[str, str]:
     return files
 
 
-def _notes(configs: Sequence[SweepConfig]) -> list[str]:
+def _notes(sweeps: Sequence[SweepFile]) -> list[str]:
     """What a sweep's job looks for on the cluster; UserError for what it can't find there."""
     found: dict[str, None] = {}
-    for config in configs:
-        path = config.data.path
+    for sweep in sweeps:
+        path = sweep.config.data.path
+        modules, files = needed(sweep.config)
+        for key, local in (("data.path", path), *(("model.weights", file) for file in files)):
+            # Settings hold paths as seen from here: one that the file doesn't hold was relative.
+            if local and "://" not in local and not (local.startswith("/") and local in sweep.text):
+                raise UserError(
+                    f"{key}: {local} is so named from here only, and a job runs elsewhere: write "
+                    "an absolute path that the cluster has"
+                )
         if path and "://" not in path:
-            _check_absolute("data.path", path)
             found[f"data: {path} must be on the head"] = None
-        modules, files = needed(config)
-        for file in files:
-            _check_absolute("model.weights", file)
-            found[f"weights: {file} must be on every node"] = None
+        found |= dict.fromkeys(f"weights: {file} must be on every node" for file in files)
         for module in modules:
             found[f"module: {module} must be importable on every node, and be the same"] = None
     return list(found)
-
-
-def _check_absolute(key: str, path: str) -> None:
-    if not PurePosixPath(path).is_absolute():
-        raise UserError(
-            f"{key}: {path} is relative to this folder, and a job runs elsewhere: say where on "
-            f"the cluster, with --set {key}=/..."
-        )
 
 
 def _more_notes(tracking_uri: str | None) -> list[str]:

@@ -318,15 +318,15 @@ def _tracking(facts: Facts) -> Iterator[Finding]:
 
 def _sweeps(facts: Facts) -> Iterator[Finding]:
     for found in facts.sweeps:
-        text = (
-            found.capacity or f"{found.name}: a trial and an actor fit ({found.num_trials} trials)"
-        )
+        fits = f"a trial and an actor fit ({found.num_trials} trials)"
         remedy = "change the file, or the cluster" if found.capacity else ""
+        text = f"{found.name}: {found.capacity or fits}"
         yield Finding("sweep", FAIL if remedy else OK, text, remedy)
         there = "prepared" if found.prepared else "there, and prepared when the sweep begins"
         remedy = "mend data.path, or bring the files there" if found.data else ""
-        text = f"{found.name}: {found.data or there}"
-        yield Finding("data", FAIL if remedy else OK, text, remedy)
+        yield Finding(
+            "data", FAIL if remedy else OK, f"{found.name}: {found.data or there}", remedy
+        )
     for one in _answering(facts):
         if one.lacking:
             text = f"{one.node.address} lacks {_names(one.lacking)}"
