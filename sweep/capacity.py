@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.autoscaler import node_types
-from sweep.config import SweepConfig
+from sweep.config import SweepConfig, TrialResources
 from sweep.errors import UserError
 
 GIGABYTE = 1e9
@@ -118,10 +118,10 @@ def with_autoscaler(now: Capacity, config: Mapping[str, Any] | None) -> Capacity
 
 def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
     """Raise UserError with the numbers if one trial or actor fits on no node."""
+    for each in config.resources.each():
+        _check_trial(each, capacity)
     asked, measure = config.resources, config.measure
     for name, wanted, there, unit in (
-        ("resources.cpus", asked.cpus, capacity.cpus, "CPUs"),
-        ("resources.gpus", asked.gpus, capacity.gpus, "GPUs"),
         ("measure.cpus_per_actor", measure.cpus_per_actor, capacity.cpus, "CPUs"),
         ("measure.gpus_per_actor", measure.gpus_per_actor, capacity.gpus, "GPUs"),
         ("measure.memory_per_actor", measure.memory_per_actor, capacity.memory, "GB of memory"),
@@ -131,11 +131,6 @@ def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
                 f"{name}: {wanted:g} {unit} asked, but {capacity.where} has {there:.3g}: "
                 f"ask for at most {there:.3g}"
             )
-    if not any(node.cpus >= asked.cpus and node.gpus >= asked.gpus for node in capacity.nodes):
-        raise UserError(
-            f"resources: no node of {capacity.where} has {asked.cpus} CPUs and {asked.gpus:g} "
-            "GPUs at once: ask for less of one"
-        )
     reserved = measure.cpus_per_actor * measure.actors
     total = capacity.total([node.cpus for node in capacity.nodes])
     if asked.cpus + reserved > total:
@@ -150,4 +145,35 @@ def check_capacity(config: SweepConfig, capacity: Capacity) -> None:
             f"measure.actors: {measure.actors} actors of {measure.memory_per_actor:g} GB asked, "
             f"but {capacity.where} has memory for {held:g}: use fewer, or less "
             "measure.memory_per_actor"
+        )
+
+
+def _check_trial(asked: TrialResources, capacity: Capacity) -> None:
+    """Raise UserError with the numbers if no node holds a worker of a trial, or not all fit."""
+    gpus = asked.gpus / asked.workers
+    each = " for each worker" if asked.workers > 1 else ""
+    for name, wanted, there, unit in (
+        ("resources.cpus", asked.cpus, capacity.cpus, "CPUs"),
+        ("resources.gpus", gpus, capacity.gpus, "GPUs"),
+    ):
+        if wanted > there:
+            raise UserError(
+                f"{name}: {wanted:g} {unit} asked{each}, but {capacity.where} has {there:.3g}: "
+                f"ask for at most {there:.3g}"
+            )
+    if not any(node.cpus >= asked.cpus and node.gpus >= gpus for node in capacity.nodes):
+        raise UserError(
+            f"resources: no node of {capacity.where} has {asked.cpus} CPUs and {gpus:g} "
+            f"GPUs at once{each}: ask for less of one"
+        )
+    held = capacity.total(
+        [
+            min(node.cpus // asked.cpus, node.gpus // gpus if gpus else math.inf)
+            for node in capacity.nodes
+        ]
+    )
+    if asked.workers > held:
+        raise UserError(
+            f"resources.workers: {asked.workers} workers of {asked.cpus} CPUs and {gpus:g} GPUs "
+            f"asked for one trial, but {capacity.where} holds {held:g}: use fewer"
         )

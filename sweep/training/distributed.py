@@ -14,14 +14,18 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any
 
+from sweep.arrival import arrive
 from sweep.config import TrialResources
 from sweep.errors import TrialFailure
+from sweep.mirror import fetch_trial, mirror_of
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained, read_history
+from sweep.training.generations import next_segment
 from sweep.training.segments import WHOLE, Segment
 from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
 from sweep.training.team import Team
 from sweep.training.trainer import train_trial
+from sweep.watchdog import progress, watched
 from sweep.work import Work
 
 # Coordinators at once. Each is a process of some 400 MB on the head node, where the driver is
@@ -67,7 +71,8 @@ def train_distributed(
     """
     paths = work.paths(trial)
     for _ in range(WORKER_RETRIES + 1):
-        lost = _attempt(trial, work, report, resources, segment)
+        lost = _attempt(trial, work, report, resources)
+        fetch_trial(work.storage, paths)
         if segment.is_sealed:
             return []
         sealed = as_trained(work.config, trial, paths)
@@ -86,7 +91,6 @@ def _attempt(
     work: Work,
     report: Callable[[Record], None],
     resources: TrialResources,
-    segment: Segment,
 ) -> Exception | None:
     """Train once; what Ray says if a worker died, None if they ended by themselves."""
     from ray.util.queue import Queue
@@ -99,7 +103,7 @@ def _attempt(
 
     def fit() -> None:
         try:
-            _trainer(trial, work, resources, segment, told, answers).fit()
+            _trainer(trial, work, resources, told, answers).fit()
         except Exception as error:
             ended.append(error)
         else:
@@ -157,7 +161,6 @@ def _trainer(
     trial: Trial,
     work: Work,
     resources: TrialResources,
-    segment: Segment,
     told: Any,
     answers: Any,
 ) -> Any:
@@ -174,7 +177,6 @@ def _trainer(
             "trial": trial,
             "work": work,
             "resources": resources,
-            "segment": segment,
             "told": told,
             "answers": answers,
         },
@@ -193,16 +195,29 @@ def _trainer(
 
 
 def _work(config: dict[str, Any]) -> None:
-    """What each worker does."""
+    """What each worker does: its share, and telling why if it can't."""
+    try:
+        _train_share(config)
+    except Exception as error:
+        ours = isinstance(error, TrialFailure)
+        first_line = (str(error).splitlines() or [""])[0]
+        reason = str(error) if ours else f"{type(error).__name__}: {first_line}"
+        details = "".join(traceback.format_exception(error))
+        config["told"].put(("failed", (reason, details, ours)))
+        raise
+
+
+def _train_share(config: dict[str, Any]) -> None:
     import torch
     from ray import train
 
-    trial, work, resources = config["trial"], config["work"], config["resources"]
+    trial, work, resources = config["trial"], arrive(config["work"]), config["resources"]
     context = train.get_context()
     team = Team(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(resources.cpus)
 
     def on_epoch(record: Record) -> None:
+        progress()
         config["told"].put(("epoch", record))
         stop_if_reached(work.config, trial, record)
         if config["answers"] is None:
@@ -213,7 +228,9 @@ def _work(config: dict[str, Any]) -> None:
         if answer:
             raise StopTraining(answer)
 
-    try:
+    # One watch for all: where any of them stands still, the first waits for it.
+    limit = work.config.resources.max_minutes_without_progress if team.leads else None
+    with watched(work.paths(trial).watch("train"), limit):
         train_trial(
             trial,
             work.data,
@@ -222,15 +239,10 @@ def _work(config: dict[str, Any]) -> None:
             resources.device,
             gpu_share=min(1.0, resources.gpus / team.size),
             team=team,
-            segment=config["segment"],
+            segment=next_segment(work, trial) if trial.population else WHOLE,
         )
-    except Exception as error:
-        ours = isinstance(error, TrialFailure)
-        first_line = (str(error).splitlines() or [""])[0]
-        reason = str(error) if ours else f"{type(error).__name__}: {first_line}"
-        details = "".join(traceback.format_exception(error))
-        config["told"].put(("failed", (reason, details, ours)))
-        raise
+    if team.leads:
+        mirror_of(work.storage).send_all(work.paths(trial).folder)
 
 
 def _worker_died(error: Exception) -> bool:

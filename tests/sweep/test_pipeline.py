@@ -139,9 +139,10 @@ def test_a_misspelt_predictor_is_told_before_anything_is_written(tiny_file, stor
     ("sections", "message"),
     [
         ({"resources": {"cpus": 9}}, "resources.cpus: 9 CPUs asked, but this machine has 4"),
-        ({"resources": {"gpus": 3}}, "resources.gpus: 3 GPUs asked, but this machine has 2"),
+        ({"resources": {"gpus": 4}}, "4 workers of 1 CPUs and 1 GPUs .* this machine holds 3"),
+        ({"resources": {"gpus": 3, "workers": 1}}, "3 GPUs asked, but this machine has 2"),
         ({"measure": {"cpus_per_actor": 5}}, "measure.cpus_per_actor: 5 CPUs asked"),
-        ({"resources": {"cpus": 4, "gpus": 2}}, "no node of this machine has 4 CPUs and 2 GPUs"),
+        ({"resources": {"cpus": 4, "gpus": 2}}, "2 workers of 4 CPUs .* this machine holds 1"),
         ({"measure": {"actors": 3, "cpus_per_actor": 2}}, "3 actors reserve 6 of the 6 CPUs"),
         ({"measure": {"gpus_per_actor": 3}}, "measure.gpus_per_actor: 3 GPUs asked"),
         ({"measure": {"memory_per_actor": 9}}, "9 GB of memory asked, but this machine has 8"),
