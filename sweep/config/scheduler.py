@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from contextlib import suppress
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -75,6 +76,14 @@ class SchedulerConfig(Section):
     )
     seed: Seed = Field(default=0, description="pbt: of who is taken over and what changes how")
 
+    @field_validator("mutations", mode="before")
+    @classmethod
+    def _one_axis_each(cls, mutations: Any) -> Any:
+        """Told here in one line: of a union every alternative would have its say."""
+        if not isinstance(mutations, dict):
+            return mutations
+        return {key: _axis(key, given) for key, given in mutations.items()}
+
     @field_validator("mutations")
     @classmethod
     def _possible(
@@ -91,6 +100,10 @@ class SchedulerConfig(Section):
                 except ValidationError as error:
                     reason = error.errors()[0]["msg"]
                     raise _sentence(f"{key} can't be {value}: {reason}") from error
+            if not isinstance(axis, Choice) and not bounds(axis)[0] < bounds(axis)[1]:
+                raise _sentence(f"{key}: low must be below high, but got {bounds(axis)}")
+            if isinstance(axis, LogUniform) and bounds(axis)[0] <= 0:
+                raise _sentence(f"{key}: loguniform has no {bounds(axis)[0]:g}: begin above 0")
         return mutations
 
     @model_validator(mode="after")
@@ -103,6 +116,24 @@ class SchedulerConfig(Section):
         if self.mutations and self.name != "pbt":
             raise _sentence(f"mutations are for pbt, but the scheduler is {self.name}")
         return self
+
+
+def _axis(key: str, given: Any) -> Any:
+    """The axis that a setting is changed within; raises an error that says what it must be."""
+    kinds: dict[str, type[Section]] = {
+        "uniform": Uniform,
+        "loguniform": LogUniform,
+        "choice": Choice,
+    }
+    if isinstance(given, tuple(kinds.values())):
+        return given
+    if isinstance(given, dict) and len(given) == 1 and (kind := next(iter(given))) in kinds:
+        with suppress(ValidationError):
+            return kinds[kind].model_validate(given)
+    raise _sentence(
+        f"{key}: must be uniform or loguniform with [low, high], or choice with a list, "
+        f"but got {given}"
+    )
 
 
 def bounds(axis: Uniform | LogUniform | Choice) -> list[float]:

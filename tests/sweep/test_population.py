@@ -131,6 +131,18 @@ def test_a_member_is_a_variant_that_depends_on_all_members():
             "scheduler.mutations={training.learning_rate: {uniform: [-1, 1]}}",
             "training.learning_rate can't be -1",
         ),
+        (
+            "scheduler.mutations={training.learning_rate: {grid: [1]}}",
+            "must be uniform or loguniform with .low, high., or choice",
+        ),
+        (
+            "scheduler.mutations={training.weight_decay: {loguniform: [0, 1]}}",
+            "loguniform has no 0: begin above 0",
+        ),
+        (
+            "scheduler.mutations={training.weight_decay: {uniform: [1, 0]}}",
+            "low must be below high, but got .1.0, 0.0.",
+        ),
         ("stop={test_accuracy: 0.9}", "pbt does not go with stop"),
         ("search.time_budget=1h", "pbt does not go with search.time_budget"),
         ("space=[{training.learning_rate: 0.1}]", "is alone"),
