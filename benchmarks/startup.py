@@ -58,18 +58,31 @@ def watch(sweep, folder):
             for part, pattern in FILES.items():
                 if part not in reached and any(storage.glob(pattern)):
                     reached[part] = time.time() - began
-            for child in process.children(recursive=True):
+            family = family_of(process)
+            for child in family[1:]:
                 note_process(child, began, reached)
             time.sleep(POLL_SECONDS)
-        processor = sum(
-            sum(each.cpu_times()[:2]) for each in [process, *process.children(recursive=True)]
-        )
+        processor = sum(map(processor_of, family))
     finally:
-        family = process.children(recursive=True)
+        family = family_of(process)
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         psutil.wait_procs(family, 20)
     return reached, processor
+
+
+def family_of(process):
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def processor_of(process):
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def note_process(process, began, reached):
