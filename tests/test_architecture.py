@@ -34,10 +34,14 @@ def test_ray_is_thin():
     users = {str(p.relative_to(ROOT)) for p in sources("sweep") if "ray" in set(imported(p))}
     assert users == {
         "sweep/cluster.py",
+        "sweep/doctor/probe.py",  # runs on a node, and asks where Ray spills there
+        "sweep/doctor/ray_facts.py",  # whom a cluster lets in
         "sweep/measuring/actors.py",
         "sweep/nodes.py",  # asks every node; the preflight and the doctor say what
         "sweep/own_ray.py",
         "sweep/space.py",  # Tune's variant generator draws the trials
+        "sweep/training/scheduling.py",  # Tune's schedulers, for tune.py
+        "sweep/training/searching.py",  # Tune's searchers, asked and told without a cluster
         "sweep/training/tune.py",
     }
 

@@ -32,9 +32,11 @@ class TrialResources:
 class _Amounts(Section):
     """What is asked for one trial; null where it is as for all."""
 
-    cpus: int | None = Field(default=None, ge=1)
-    gpus: float | None = Field(default=None, ge=0)
-    workers: int | None = Field(default=None, ge=1)
+    cpus: int | None = Field(default=None, ge=1, description="in place of resources.cpus")
+    gpus: float | None = Field(default=None, ge=0, description="in place of resources.gpus")
+    workers: int | None = Field(
+        default=None, ge=1, description="in place of resources.workers; null: one for each GPU"
+    )
 
     @field_validator("gpus")
     @classmethod

@@ -12,11 +12,13 @@ CLEAR_P = 0.05
 
 
 def headline(regression: Regression) -> list[str]:
-    """The first predictor's Pearson correlations, over all trials and along each axis."""
+    """The first predictor's Pearson correlations: over all trials, along each axis, and over
+    those that were not stopped early."""
     first = regression.correlations[0].predictor if regression.correlations else ""
+    rows = [*regression.correlations, *(regression.stopped.without if regression.stopped else ())]
     return [
         read_correlation(row)
-        for row in regression.correlations
+        for row in rows
         if row.method == "pearson" and row.predictor == first and not row.scope.startswith("family")
     ]
 
@@ -27,7 +29,7 @@ def read_regression(regression: Regression) -> list[str]:
         return []
     first = regression.correlations[0].predictor
     found = headline(regression)
-    found += read_stopped(regression, first)
+    found += _stopped(regression, first)
     found += _turns(regression, first)
     carriers = [c.found for c in regression.influences if c.predictor == first]
     found += read_influence(carriers, regression.num_configurations)
@@ -58,22 +60,17 @@ def read_correlation(row: Correlation) -> str:
     )
 
 
-def read_stopped(regression: Regression, predictor: str) -> list[str]:
-    """How many trials were stopped early and by whom, and the correlation without them."""
+def _stopped(regression: Regression, predictor: str) -> list[str]:
+    """How many trials were stopped early and by whom."""
     stopped = regression.stopped
     if stopped is None:
         return []
     who = ", ".join(f"{count} by {name}" for name, count in stopped.by.items())
-    said = [
+    said = (
         f"{sum(stopped.by.values())} of {stopped.num_trials} trials were stopped early ({who}): "
         "they count as they were then; epochs_trained can be held fixed"
-    ]
-    said += [
-        read_correlation(row)
-        for row in stopped.without
-        if (row.predictor, row.method) == (predictor, "pearson")
-    ]
-    return said + [line for line in stopped.skipped if line.startswith(f"{predictor} ")]
+    )
+    return [said, *(line for line in stopped.skipped if line.startswith(f"{predictor} "))]
 
 
 def in_digits(value: float) -> str:
