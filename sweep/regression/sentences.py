@@ -12,8 +12,10 @@ CLEAR_P = 0.05
 
 
 def headline(regression: Regression) -> list[str]:
-    """The first predictor's Pearson correlations: over all trials, along each axis, and over
-    those that were not stopped early."""
+    """The first predictor's Pearson correlations over all trials and along each axis.
+
+    And over those that came to their end, where others were stopped early.
+    """
     first = regression.correlations[0].predictor if regression.correlations else ""
     rows = [*regression.correlations, *(regression.stopped.without if regression.stopped else ())]
     return [
