@@ -15,7 +15,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from sweep.arrival import arrive
-from sweep.config import SweepConfig, TrialConfig
+from sweep.config import SweepConfig, TrialConfig, TrialResources
 from sweep.diskspace import disk_full
 from sweep.mirror import fetch_trial, mirror_of
 from sweep.observer import Observer
@@ -48,8 +48,9 @@ from sweep.work import (
 # A worker that dies is tried again this often, as is what a network, a disk or want of memory
 # made fail; a bad trial is not: its exception is caught and recorded instead.
 WORKER_RETRIES = 3
-# Tune handles each report in the driver; more often than this helps nobody who watches.
-SECONDS_BETWEEN_REPORTS = 1.0
+# Tune handles each report in the driver; more often than this helps nobody who watches, and
+# of hundreds of trials at once each must report more seldom, or all would wait for the driver.
+SECONDS_BETWEEN_REPORTS, MOST_REPORTS_A_SECOND = 1.0, 25.0
 # Trials that wait for room at once: enough for an autoscaler to see what is wanted.
 MIN_PENDING, PENDING_PER_CPU = 200, 1.1
 
@@ -125,6 +126,14 @@ def _request(tune_config: dict[str, Any], config: SweepConfig) -> Any:
     return tune.PlacementGroupFactory([{name: value for name, value in bundle.items() if value}])
 
 
+def _pause(resources: TrialResources) -> float:
+    """Seconds between two reports of a trial, where as many such run as the cluster holds."""
+    there: dict[str, float] = ray.cluster_resources()
+    asked = {"CPU": resources.cpus * resources.workers, "GPU": resources.gpus}
+    at_once = min(there.get(name, 0.0) / share for name, share in asked.items() if share)
+    return max(SECONDS_BETWEEN_REPORTS, at_once / MOST_REPORTS_A_SECOND)
+
+
 def _train(config: dict[str, Any], work: Work) -> None:
     """The trainable: runs in a Tune worker, which other trials may have used before."""
     work = arrive(work)
@@ -134,18 +143,19 @@ def _train(config: dict[str, Any], work: Work) -> None:
     resources = work.config.resources.of(trial.config)
     torch.set_num_threads(resources.cpus)
     reported = time.monotonic()
+    pause = _pause(resources)
 
     def report(record: Record) -> None:
         nonlocal reported
         progress()
-        stop_if_reached(work.config, trial, record)
         scheduled = work.config.scheduler.name != "fifo"
-        if scheduled or time.monotonic() - reported > SECONDS_BETWEEN_REPORTS:
+        if scheduled or time.monotonic() - reported > pause:
             reported = time.monotonic()
             tune.report(dict(record))
-            by = who_asked(trial.key)
-            if by and record["epoch"] < trial.epoch:
-                raise StopTraining(by)
+        stop_if_reached(work.config, trial, record)
+        by = who_asked(trial.key)
+        if by and record["epoch"] < trial.epoch:
+            raise StopTraining(by)
 
     segment = WHOLE
     try:
@@ -172,6 +182,7 @@ def _train(config: dict[str, Any], work: Work) -> None:
                 )
     except Exception as error:
         if can_be_helped(error):
+            forget(trial.key)
             raise  # Tune tries it again, WORKER_RETRIES times
         segment = WHOLE
         failure = describe_failure("train", error)
