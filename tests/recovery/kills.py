@@ -21,7 +21,7 @@ from tests.recovery.processes import (
 )
 from tests.recovery.verdict import problems_of, seals
 
-RUN_SECONDS = 240  # a run that is killed no more has ended by then, or hangs
+RUN_SECONDS = 600  # a run that is killed no more has ended by then, or hangs
 END_SECONDS = 100  # the cluster is lost, and the driver says so and ends
 LOST, KILLED, DONE, GIVEN_UP = 75, -9, 0, 1
 
