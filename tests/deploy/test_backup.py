@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 import yaml
 
 from sweep.outcome import track_sweep
@@ -18,7 +20,7 @@ from sweep.progress import SilentProgress
 from sweep.tracking import connect, search_runs
 from tests.deploy.files import DEPLOY, compose
 from tests.sweep.mlflow_contents import everything
-from tests.sweep.mlflow_servers import MlflowServer, free_port, postgres
+from tests.sweep.mlflow_servers import START_SECONDS, MlflowServer, free_port, postgres
 
 SCRIPT = DEPLOY / "tracking_backup.py"
 
@@ -179,6 +181,12 @@ def test_mistakes_are_one_line_without_secrets(tmp_path):
     )
 
 
+def answers(endpoint):
+    with suppress(requests.RequestException):
+        return requests.get(endpoint, timeout=5).ok
+    return False
+
+
 @contextmanager
 def objects(folder):
     """An object store that speaks S3, on loopback; it forgets all when it ends."""
@@ -189,8 +197,14 @@ def objects(folder):
         stderr=subprocess.DEVNULL,
         cwd=folder,
     )
+    endpoint = f"http://127.0.0.1:{port}"
     try:
-        yield f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(endpoint):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield endpoint
     finally:
         process.terminate()
         process.wait(30)

@@ -46,6 +46,12 @@ def test_no_trial_runs_on_the_head():
     assert "--num-gpus=0" in start
 
 
+def test_the_autoscaler_is_the_one_that_starts_own_machines():
+    """Ray 2.60's newer one, tried by ssh, adds the same node for ever and starts none."""
+    start = CLUSTER["head_start_ray_commands"][-1]
+    assert "RAY_enable_autoscaler_v2=0;" in start
+
+
 @pytest.mark.parametrize("command", STARTS)
 def test_ray_demands_a_token_and_the_dashboard_is_on_loopback(command):
     assert command.startswith("export RAY_AUTH_MODE=token")
