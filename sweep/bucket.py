@@ -126,6 +126,8 @@ def _told(uri: str) -> Iterator[None]:
     """What goes wrong with a bucket, in one line."""
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(

@@ -8,7 +8,8 @@ import pytest
 
 from sweep.export import export_rows
 from sweep.paths import open_storage
-from tests.nodes.cluster import Machines
+from tests.nodes import services
+from tests.nodes.cluster import HUB, Machines
 
 pytestmark = pytest.mark.ray
 IDSWEEP = [sys.executable, "-m", "sweep"]
@@ -16,7 +17,8 @@ IDSWEEP = [sys.executable, "-m", "sweep"]
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory):
-    with Machines(tmp_path_factory.mktemp("nodes") / "m") as running:
+    folder = tmp_path_factory.mktemp("nodes") / "m"
+    with Machines(folder, settings=services.S3_SETTINGS) as running:
         yield running
 
 
@@ -78,3 +80,39 @@ def test_a_sweep_uses_both_nodes_and_gives_the_rows_of_one_process(
     ):
         export_rows(storage, "tiny", tmp_path / f"{name}.parquet")
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+
+
+def test_nothing_is_shared_but_a_bucket_and_mlflow(machines, tiny_file, finished, tmp_path):
+    few = ["--set", "measure.actors=2", "--tracking-uri", services.MLFLOW]
+    command = ["export", "tiny", "-o", machines.folder / "shared" / "bucket.parquet"]
+    with services.s3(machines, "results"), services.mlflow(machines):
+        storage = "s3://results/here"
+        done = sweep(machines, tiny_file, storage, *few, env=services.TRACKING_SETTINGS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        # From the other node, whose mirror knows only what its workers did.
+        again = sweep(machines, tiny_file, storage, *few, env=services.TRACKING_SETTINGS, node=1)
+        assert "24 trials: 24 sealed, 0 to train, 0 to measure" in again.stdout, again.stderr
+        export = machines.run(1, [*IDSWEEP, *command, "--storage", storage])
+        assert export.returncode == 0, export.stderr
+        stranger = machines.run(
+            1, [*IDSWEEP, "track", "tiny", "--storage", storage, "--tracking-uri", services.MLFLOW]
+        )
+        assert stranger.returncode == 2, stranger.stderr
+        assert len(stranger.stderr.splitlines()) == 1
+        commands = machines.run(HUB, ["sh", "-c", "cat /proc/[0-9]*/cmdline"]).stdout
+    export_rows(finished.results.work.storage, "tiny", tmp_path / "one.parquet")
+    rows = (machines.folder / "shared" / "bucket.parquet").read_bytes()
+    assert rows == (tmp_path / "one.parquet").read_bytes()
+    for node in (0, 1):
+        own = machines.home(node) / ".cache" / "idsweep" / "mirrors"
+        hosts = {json.loads(path.read_text())["host"] for path in own.rglob("manifest.json")}
+        assert f"node-{node}" in hosts
+    # Artifacts went through the server, and no password went anywhere.
+    assert list((machines.folder / "mlflow" / "artifacts").rglob("measurements.parquet"))
+    secrets = (services.SECRET, services.PASSWORD, services.DATABASE_PASSWORD)
+    texts = {"output": done.stdout + done.stderr, "commands": commands}
+    for path in machines.folder.rglob("*"):
+        if path.is_file() and path.stat().st_size < 1e8:
+            texts[str(path)] = path.read_bytes().decode(errors="replace")
+    found = [name for name, text in texts.items() if any(secret in text for secret in secrets)]
+    assert found == []

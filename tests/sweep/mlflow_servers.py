@@ -153,7 +153,7 @@ def _read_message(connection):
 @contextmanager
 def postgres():
     """A PostgreSQL of its own on loopback, run by a user who is not root; yields its URI."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     # Another user can't look into pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="idsweep-postgres-") as folder:
         yield from _run_postgres(programs, Path(folder))
@@ -162,7 +162,7 @@ def postgres():
 def _run_postgres(programs, data):
     as_user = []
     if os.geteuid() == 0:  # which PostgreSQL refuses to be
-        user = _some_user()
+        user = some_user()
         shutil.chown(data, user)
         as_user = ["setpriv", f"--reuid={user}", "--clear-groups", "--regid", "nogroup", "--"]
     port = free_port()
@@ -219,7 +219,7 @@ def _answers(uri):
     return True
 
 
-def _postgres_programs():
+def postgres_programs():
     found = shutil.which("initdb")
     places = [Path(found).parent] if found else sorted(Path("/").glob(POSTGRES_PLACES[1:]))
     for place in reversed(places):
@@ -231,7 +231,7 @@ def _postgres_programs():
     pytest.skip(reason)
 
 
-def _some_user():
+def some_user():
     import pwd
 
     names = {entry.pw_name for entry in pwd.getpwall()}
