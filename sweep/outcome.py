@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,9 @@ from sweep.mirror import mirror_of
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.regression import Regression, regress
-from sweep.results import (
-    SweepResults,
-    load_results,
-)
-from sweep.sealing import write_file
+from sweep.results import SweepResults, load_results, sealed_digests
+from sweep.sealing import content_key, write_file
+from sweep.secrets import hide_password
 from sweep.tracking import (
     MlflowTracker,
     NullTracker,
@@ -69,22 +68,48 @@ def write_report(
     from sweep.report.stills import Material
 
     paths = results.work.sweep_paths
+    paths.reported.unlink(missing_ok=True)
     claims = judge_claims(results)
     write_file(paths.report, render_page(results, regression, failures, claims))
     if claims.claims:
         write_claims([claims], paths.claims)
-        for path in (paths.claims.table, paths.claims.picture):
-            send(partial(tracker.report, results.work, path))
+    files = [paths.claims.table, paths.claims.picture] if claims.claims else []
     pictures = _write_pictures(Material(results, lambda: regression, lambda: claims))
     if regression is not None:
         write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
-        send(lambda: tracker.regression(results.work, regression, pictures))
+        heard = [send(lambda: tracker.regression(results.work, regression, pictures))]
     else:
-        for path in pictures:
-            send(partial(tracker.report, results.work, path))
-    send(lambda: tracker.report(results.work, paths.report))
+        heard = []
+        files += pictures
+    heard += [send(partial(tracker.report, results.work, path)) for path in [*files, paths.report]]
+    made_of = _made_of(results, tracker)
+    if made_of is not None and all(heard) and not failures:
+        write_file(paths.reported, json.dumps(made_of, indent=1) + "\n")
     mirror_of(results.work.storage).send_files(paths.folder)
     return paths.report
+
+
+def is_reported(results: SweepResults, tracker: Tracker) -> bool:
+    """Whether the report was made, and tracked in the same place, of just these results."""
+    paths = results.work.sweep_paths
+    try:
+        kept = json.loads(paths.reported.read_text())
+    except (OSError, ValueError):
+        return False
+    return paths.report.is_file() and kept == _made_of(results, tracker)
+
+
+def _made_of(results: SweepResults, tracker: Tracker) -> dict[str, str] | None:
+    """What a report depends on; None while MLflow is away, for it has to come there yet."""
+    if not isinstance(tracker, MlflowTracker):
+        return None
+    return {
+        "idsweep": version("idsweep"),
+        "config": content_key(results.work.config.model_dump()),
+        "rows": content_key(sealed_digests(results)),
+        "trials": content_key([trial.key for trial in results.trials]),
+        "tracked": hide_password(tracker.uri),
+    }
 
 
 def _write_pictures(material: Material) -> list[Path]:

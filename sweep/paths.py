@@ -17,6 +17,7 @@
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- populations/<population key>/exploits-<epoch>.json    who took over whose weights
 |  |- report.html, regression.json
+|  |- reported.json          of what the report was made, so that none is made twice
 |  |- overview.png, profiles.png, dynamics.png, published.png, regression.png
 |  |- figures/               what `idsweep figures` drew
 |  |- tracking.json         where it was tracked last, if elsewhere than here
@@ -189,6 +190,10 @@ class SweepPaths:
     @property
     def regression(self) -> Path:
         return self.folder / "regression.json"
+
+    @property
+    def reported(self) -> Path:
+        return self.folder / "reported.json"
 
     @property
     def tracking(self) -> Path:

@@ -22,7 +22,7 @@ from sweep.execution import Cluster
 from sweep.lease import only_lease
 from sweep.lock import only_driver
 from sweep.mirror import sync_sweep
-from sweep.outcome import regress_results, write_report
+from sweep.outcome import is_reported, regress_results, write_report
 from sweep.paths import Storage, claim_storage
 from sweep.planning import settle_trials
 from sweep.progress import Progress, Status, StatusObserver
@@ -138,7 +138,11 @@ def run_sweep(
         regression, source = regress_results(results, uri)
         if uri is not None and not source.startswith("MLflow"):
             progress.note(f"regression: from {source}")
-        page = write_report(results, regression, failures, tracking.tracker)
+        if not failures and is_reported(results, tracking.tracker):
+            progress.note("the report is as it was: nothing has changed since")
+            page = work.sweep_paths.report
+        else:
+            page = write_report(results, regression, failures, tracking.tracker)
         clock.mark("reported")
         shutil.rmtree(work.sweep_paths.tune, ignore_errors=True)
         remove_states(work, planned)
@@ -252,6 +256,8 @@ def _train_and_measure(
     budget = work.config.search.time_budget
     supply = Supply(to_train, search, seconds(budget) if budget else None)
     if not (supply or to_measure):
+        if len(complete) == len(trials):
+            progress.note("nothing to do: all is sealed")
         return {}
 
     def measured(trial: Trial) -> str:

@@ -113,7 +113,9 @@ class TrackingThread:
             self._mlflow.begin(self._work, self._source)
             self._begun = True
         while self._pending and not self._stopped.is_set():
-            self._mlflow.trial(self._work, load_trial(self._work, self._pending[0]))
+            trial = self._pending[0]
+            if not self._mlflow.has(self._work, trial):
+                self._mlflow.trial(self._work, load_trial(self._work, trial))
             self._pending.popleft()
             self._moved = time.monotonic()
         if self._away:

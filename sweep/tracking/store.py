@@ -95,10 +95,15 @@ def prepare_mlflow() -> None:
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
-def send(call: Callable[[], None]) -> None:
-    """Make a tracker's call; if MLflow is gone by now, `idsweep track` brings what it misses."""
+def send(call: Callable[[], None]) -> bool:
+    """Make a tracker's call; if MLflow is gone by now, `idsweep track` brings what it misses.
+
+    Returns whether it is there.
+    """
     with suppress(UserError):
         call()
+        return True
+    return False
 
 
 def search_runs(client: Any, experiment_id: str, filter_string: str = "") -> list[Any]:

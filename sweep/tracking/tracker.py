@@ -15,6 +15,7 @@ from sweep.measuring.sealed import sealed_digest
 from sweep.paths import Storage
 from sweep.regression import Regression
 from sweep.results import TrialResult
+from sweep.space import Trial
 from sweep.tracking.content import (
     NOTE,
     RunContent,
@@ -94,6 +95,11 @@ class MlflowTracker:
             digest = sealed_digest(work.config, result.trial, work.paths(result.trial))
             if not self._runs.has(trial_identity(result.trial), digest):
                 self._runs.write(self._content(work, result, digest))
+
+    def has(self, work: Work, trial: Trial) -> bool:
+        """Whether the trial is there, whole, with the rows that are sealed; reads none of them."""
+        digest = sealed_digest(work.config, trial, work.paths(trial))
+        return bool(self._runs.has(trial_identity(trial), digest))
 
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         with answering(self.uri):
