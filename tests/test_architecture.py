@@ -40,6 +40,7 @@ def test_ray_is_thin():
         "sweep/nodes.py",  # asks every node; the preflight and the doctor say what
         "sweep/own_ray.py",
         "sweep/space.py",  # Tune's variant generator draws the trials
+        "sweep/training/distributed.py",  # Ray Train within a trial of Tune
         "sweep/training/scheduling.py",  # Tune's schedulers, for tune.py
         "sweep/training/searching.py",  # Tune's searchers, asked and told without a cluster
         "sweep/training/tune.py",
