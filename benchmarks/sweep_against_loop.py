@@ -2,9 +2,11 @@
 
 All run here, one after the other, into fresh storages: the loop in one process with one
 torch thread and with a thread per core, the sweep on Ray with one core a trial. Prints
-seconds and the sweep's ratio to the faster loop.
+seconds and the sweep's ratio to the faster loop, after its start-up and with it.
 
     python benchmarks/sweep_against_loop.py [sweep]
+
+Without a name: the 48 networks of `digits` with true labels, and their untrained twins.
 """
 
 import os
@@ -12,6 +14,7 @@ import platform
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib.metadata import version
 
 from sweep.cluster import RayCluster
@@ -20,6 +23,8 @@ from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
 from sweep.sweepfile import load_sweep
+
+TRUE_LABELS = 2  # blocks of the space of `digits`
 
 
 def timed(cluster, file):
@@ -35,6 +40,9 @@ def timed(cluster, file):
 
 def main():
     file = load_sweep(sys.argv[1] if len(sys.argv) > 1 else "digits")
+    if len(sys.argv) == 1:
+        space = file.config.space[:TRUE_LABELS]
+        file = replace(file, config=file.config.model_copy(update={"space": space}))
     cores = len(os.sched_getaffinity(0))
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "mlflow"))
     print(f"{file.config.name}; {cores} cores, {platform.machine()}; {versions}")
@@ -48,8 +56,10 @@ def main():
         assert not result.failures
         stages = ", ".join(f"{stage} {value:.1f}" for stage, value in result.seconds.items())
         print(f"{name:16} {seconds:6.1f} s  {60 * trials / seconds:5.1f} trials/min  ({stages})")
-    sweep = runs.pop("sweep")[0]
-    print(f"sweep / faster loop: {sweep / min(seconds for seconds, _ in runs.values()):.2f}")
+    seconds, result = runs.pop("sweep")
+    loop = min(each for each, _ in runs.values())  # starts nothing: its first trial begins at once
+    print(f"sweep / faster loop, after start-up: {(seconds - result.seconds['start']) / loop:.2f}")
+    print(f"sweep / faster loop, in all: {seconds / loop:.2f}")
 
 
 if __name__ == "__main__":
