@@ -25,7 +25,7 @@ from sweep.tracking import choose_uri, hide_password
 CLUSTER_SECONDS = 50.0
 NODE_SECONDS = 25.0
 SHORT_SECONDS = 8.0
-TRACKING_SECONDS = 25.0
+TRACKING_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def collect(question: Question) -> Facts:
     where = _where(question.address)
     if isinstance(found, str):
         found = (ClusterFacts(where, problem=found), ())
-    mlflow = tracking.result(max(TRACKING_SECONDS - (time.monotonic() - began), 1.0))
+    mlflow = tracking.result(max(TRACKING_SECONDS - (time.monotonic() - began), 3.0))
     if isinstance(mlflow, str):
         uri = hide_password(question.tracking_uri or "")
         mlflow = TrackingFacts(uri, problem=f"MLflow {uri}: {mlflow}")
@@ -70,6 +70,7 @@ class _Task:
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._result: Any = "broken off"
+        self._began = time.monotonic()
         self._thread = threading.Thread(
             target=self._run, args=(function,), name="doctor", daemon=True
         )
@@ -87,7 +88,9 @@ class _Task:
     def result(self, seconds: float) -> Any:
         """What it returned; a string says why there is nothing."""
         self._thread.join(seconds)
-        return f"no answer within {seconds:.0f} s" if self._thread.is_alive() else self._result
+        if not self._thread.is_alive():
+            return self._result
+        return f"no answer within {time.monotonic() - self._began:.0f} s"
 
 
 def _cluster(question: Question) -> tuple[ClusterFacts, tuple[SweepFacts, ...]]:

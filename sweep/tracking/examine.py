@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 from typing import Any
 
-from sweep.errors import UserError
-from sweep.secrets import hide_password
 from sweep.tracking.store import answering, connect
 
 PROXIED = "mlflow-artifacts:"
@@ -18,8 +15,9 @@ EXPERIMENTS = 1000
 def examine_store(uri: str) -> tuple[int, str]:
     """How many experiments it shows, and why files can't be kept there, or "".
 
-    A small file goes to a server's artifact store and is removed again; nothing else is
-    written. Raises UserError if the store does not answer or refuses this user.
+    Nothing is written, so nothing can be left there: whether a server's artifact store can be
+    written shows with the first run. Raises UserError if the store does not answer or refuses
+    this user.
     """
     # Who asks whether it answers has no time to try again and again.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -31,7 +29,8 @@ def examine_store(uri: str) -> tuple[int, str]:
     if not uri.startswith(("http://", "https://")):
         return len(found), ""
     if where.startswith(PROXIED):
-        return len(found), _round_trip(client, uri)
+        with answering(uri):
+            return len(found), _listing(client)
     path = Path(where.removeprefix("file://"))
     if where.startswith(("/", "file:")) and not os.access(path.parent, os.W_OK):
         return len(found), (
@@ -41,23 +40,11 @@ def examine_store(uri: str) -> tuple[int, str]:
     return len(found), ""
 
 
-def _round_trip(client: Any, uri: str) -> str:
-    """Put a file there, read it and remove it; returns what failed, or ""."""
+def _listing(client: Any) -> str:
+    """Ask the server what it keeps in a folder that no one has; returns what failed, or ""."""
     from mlflow.utils.rest_utils import http_request
 
     credentials = client._tracking_client.store.get_host_creds()
-    name = f"idsweep-probe-{uuid.uuid4().hex}.txt"
-    place = f"/api/2.0/mlflow-artifacts/artifacts/{name}"
-    calls = (("PUT", b"idsweep"), ("GET", None), ("DELETE", None))
-    try:
-        with answering(uri):
-            for method, body in calls:
-                given = {} if body is None else {"data": body}
-                answer = http_request(
-                    credentials, place, method, max_retries=0, timeout=10, **given
-                )
-                if answer.status_code >= 400:
-                    return f"{method} of a small file was answered {answer.status_code}"
-    except UserError as error:
-        return hide_password(str(error))
-    return ""
+    given = {"params": {"path": "idsweep-probe"}, "max_retries": 0, "timeout": 10}
+    answer = http_request(credentials, "/api/2.0/mlflow-artifacts/artifacts", "GET", **given)
+    return "" if answer.status_code < 400 else f"its artifact store answers {answer.status_code}"

@@ -47,6 +47,22 @@ def test_a_storage_that_each_node_has_for_itself_is_refused_and_left_alone(machi
         assert list((machines.folder / f"node-{node}" / "private").iterdir()) == []
 
 
+def test_the_doctor_names_the_node_that_has_not_the_storage(machines):
+    command = [*IDSWEEP, "doctor", "--address", machines.address, "--json"]
+    done = machines.run(0, [*command, "--storage", machines.folder / "private" / "results"])
+    assert done.returncode == 1, done.stderr
+    findings = json.loads(done.stdout)["findings"]
+    (storage,) = [finding for finding in findings if finding["check"] == "storage"]
+    assert storage["level"] == "FAIL"
+    assert storage["text"].startswith("10.77.0.2: ")
+    assert "a folder that all nodes share" in storage["remedy"]
+    texts = {finding["check"]: finding["text"] for finding in findings}
+    assert texts["nodes"].startswith("2 alive")
+    assert "a connection without it was refused" in texts["token"]
+    for node in (0, 1):
+        assert list((machines.folder / f"node-{node}" / "private").iterdir()) == []
+
+
 def test_a_client_without_the_token_is_told_so(machines, tiny_file):
     wrong = machines.home(0) / "wrong"
     wrong.write_text("b" * 64)

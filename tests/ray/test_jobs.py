@@ -55,7 +55,7 @@ def head(tmp_path_factory):
         yield f"127.0.0.1:{port}", url, environment
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)  # it drains first
 
 
 def serves_jobs(url, token):
