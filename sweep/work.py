@@ -19,7 +19,15 @@ from sweep.space import Trial
 from sweep.watchdog import Hung
 
 Kind = Literal["error", "died", "memory", "hang", "disk"]
-NOT_HELPED = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+# What the user must mend, what a network does by itself, and files that aren't there.
+NOT_HELPED = (
+    UserError,
+    TrialFailure,
+    FileNotFoundError,
+    PermissionError,
+    IsADirectoryError,
+    NotADirectoryError,
+)
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's words, and the processor's
 RAY_OUT_OF_MEMORY = "running low on memory"
 
@@ -95,7 +103,7 @@ def can_be_helped(error: BaseException) -> bool:
     A connection or a disk may come back, and others may give memory back; what the trial does
     by itself, such as diverge, raise, or stand still for long, it would do again.
     """
-    if isinstance(error, UserError | TrialFailure | NOT_HELPED) or is_full(error):
+    if isinstance(error, NOT_HELPED) or is_full(error):
         return False
     return isinstance(error, OSError) or wants_memory(error)
 

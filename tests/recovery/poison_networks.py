@@ -75,6 +75,4 @@ def dies_when_measured(num_classes, image_shape):
 
 
 def _is_measured():
-    import sys
-
     return any("MeasuringActor" in word for word in open("/proc/self/cmdline").read().split("\0"))

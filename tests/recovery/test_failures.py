@@ -1,0 +1,80 @@
+"""Which failures are tried again, and what is told of those that aren't."""
+
+import errno
+
+import pytest
+
+from sweep.diskspace import DiskFull, is_full, telling_when_full
+from sweep.errors import TrialFailure, UserError
+from sweep.paths import TrialPaths
+from sweep.watchdog import Hung
+from sweep.work import can_be_helped, describe_death, describe_failure, read_failure, record_failure
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "helped", "kind"),
+    [
+        (OSError(errno.EIO, "Input/output error"), True, "error"),
+        (ConnectionResetError("by peer"), True, "error"),
+        (MemoryError("no"), True, "memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), True, "memory"),
+        (RuntimeError("CUDA out of memory. Tried"), True, "memory"),
+        (RuntimeError("shapes don't match"), False, "error"),
+        (FileNotFoundError(2, "gone", "x"), False, "error"),
+        (TrialFailure("the loss is not finite"), False, "error"),
+        (Hung("it stood still", "Timeout"), False, "hang"),
+        (UserError("no"), False, "error"),
+        (FULL, False, "disk"),
+    ],
+)
+def test_tried_again_where_it_can_help(error, helped, kind):
+    assert can_be_helped(error) is helped
+    assert describe_failure("train", error).kind == kind
+
+
+def test_a_full_disk_is_known_from_what_libraries_make_of_it():
+    error = RuntimeError(
+        "Error while serializing: I/O error: No space left on device (os error 28)"
+    )
+    assert is_full(error)
+    outer = ValueError("could not seal")
+    outer.__cause__ = FULL
+    assert is_full(outer)
+    assert not is_full(ValueError("full of hope"))
+
+
+def test_a_full_disk_is_told_with_place_and_room(tmp_path):
+    with pytest.raises(DiskFull, match=rf"the disk of {tmp_path} is full: .* MB free"):
+        with telling_when_full(tmp_path):
+            raise FULL
+    with pytest.raises(ZeroDivisionError), telling_when_full(tmp_path):
+        _ = 1 / 0
+
+
+class FromRay(Exception):
+    def __init__(self, text, cause=None):
+        super().__init__(text)
+        self.cause = cause
+
+
+def test_deaths_say_how_often_and_of_what():
+    died = describe_death("train", FromRay("Worker unexpectedly exits"), 4)
+    assert (died.kind, died.reason) == (
+        "died",
+        "its process died 4 times (killed, or out of memory?)",
+    )
+    words = "Task was killed due to the node running low on memory."
+    assert describe_death("measure", FromRay(words), 4).kind == "memory"
+    lost = describe_death("train", FromRay("x", OSError(errno.EIO, "Input/output error")), 4)
+    assert lost.reason == "OSError: [Errno 5] Input/output error (4 attempts)"
+
+
+def test_failures_of_before_are_read(tmp_path):
+    paths = TrialPaths(tmp_path)
+    failure = describe_failure("train", Hung("it stood still", "Timeout (0:00:15)!"))
+    record_failure(paths, failure)
+    assert read_failure(paths) == failure
+    paths.failure.write_text('{"stage": "train", "reason": "old", "details": ""}')
+    assert read_failure(paths).kind == "error"
