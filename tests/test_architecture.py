@@ -33,6 +33,7 @@ def test_ray_is_thin():
     """Tune around training, actors around measuring, one place that connects."""
     users = {str(p.relative_to(ROOT)) for p in sources("sweep") if "ray" in set(imported(p))}
     assert users == {
+        "sweep/autoscaler.py",  # on Kubernetes, what the cluster may grow to
         "sweep/cluster.py",
         "sweep/doctor/probe.py",  # runs on a node, and asks where Ray spills there
         "sweep/doctor/ray_facts.py",  # whom a cluster lets in
