@@ -12,6 +12,7 @@ from typing import Any
 import ray
 import torch
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.search import Searcher
 
 from sweep.arrival import arrive
@@ -100,6 +101,9 @@ def tune_trials(
             callbacks=[_Tell(work, supply, given, observer)],
         ),
     )
+    # Tune would hand these on by way of Ray's logs. Each node has its own.
+    secrets = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(secrets)
     tuner.fit()
 
 
