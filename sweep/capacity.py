@@ -56,8 +56,13 @@ class Capacity:
         return max((node.memory for node in self.nodes), default=0.0)
 
     def total(self, amounts: list[float]) -> float:
-        """The sum over nodes, as many as there can be at once, of one amount each."""
-        return sum(sorted(amounts, reverse=True)[: self.most_nodes])
+        """The sum over nodes, as many as there can be at once, of one amount each.
+
+        The first node is the head, which is always there.
+        """
+        if self.most_nodes is None:
+            return sum(amounts)
+        return amounts[0] + sum(sorted(amounts[1:], reverse=True)[: self.most_nodes - 1])
 
 
 def local_capacity() -> Capacity:
