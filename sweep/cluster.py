@@ -182,19 +182,18 @@ class RayCluster:
                 _join(self.address)
         except ray.exceptions.AuthenticationError as error:
             raise _no_token(self.address) from error
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            first_line = (str(error).splitlines() or [""])[0]
-            raise UserError(
-                f"no Ray cluster at {self.address or 'this machine'} ({first_line}): "
-                "start one with `ray start --head`, or leave --address out"
-            ) from error
         except Exception as error:  # as plain as Ray raises it when a part of it died, or is slow
-            if self.address is not None:
-                raise
             first_line = (str(error).splitlines() or [""])[0]
-            raise ClusterLost(
-                f"Ray could not be started on this machine ({first_line}); what is sealed is "
-                "kept: the same command goes on from there"
+            if self.address is None:
+                raise ClusterLost(
+                    f"Ray could not be started on this machine ({first_line}); what is sealed is "
+                    "kept: the same command goes on from there"
+                ) from error
+            if not isinstance(error, (ConnectionError, RuntimeError, ValueError)):
+                raise
+            raise UserError(
+                f"no Ray cluster at {self.address} ({first_line}): "
+                "start one with `ray start --head`, or leave --address out"
             ) from error
         self._lifeline = self._hold()
         return self._lifeline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable
@@ -78,6 +79,7 @@ def tune_trials(
     """
     cpus = ray.cluster_resources().get("CPU", 1.0)
     pending = max(MIN_PENDING, int(cpus * PENDING_PER_CPU))
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a failed trial is told by us
     os.environ.update(QUIET | {"TUNE_MAX_PENDING_TRIALS_PG": str(most_at_once or pending)})
     supply = Supply.of(trials)
     given: dict[str, Trial] = {}

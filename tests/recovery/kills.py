@@ -113,10 +113,12 @@ def _run_once(campaign, storage, log):
     process = start(campaign.file, storage, log)
     began = time.monotonic()
     ending = _draw(rng, campaign.left, ENDING)
-    # Of four kills, one while the run is starting and three when there is something to lose.
+    # Of four kills, one while the run is starting and three when so many outputs are sealed.
     early = rng.random() < 0.25
-    due = began + rng.uniform(0, 12) if early else None
-    wait_at_work = rng.uniform(0.2, 9)
+    due = began + rng.uniform(0, 15) if early else None
+    there = sum(stage_of(storage, campaign.name, campaign.trials)[1])
+    until = there + rng.randint(1, 14)
+    moment = rng.uniform(0, 0.5)
     next_within = None
     while process.poll() is None:
         time.sleep(0.03)
@@ -126,8 +128,8 @@ def _run_once(campaign, storage, log):
             _end(process)
             break
         at_work = bool(victims(process, "worker") or victims(process, "actor"))
-        if due is None and at_work:
-            due = now + wait_at_work
+        if due is None and sum(stage_of(storage, campaign.name, campaign.trials)[1]) >= until:
+            due = now + moment
         if at_work and next_within is None:
             next_within = now + rng.uniform(0.1, 2)
         if ending is not None and due is not None and now >= due:
@@ -139,7 +141,7 @@ def _run_once(campaign, storage, log):
             kind = _draw(rng, campaign.left, WITHIN)
             found = victims(process, kind) if kind else []
             if found and _kill(campaign, process, rng.choice(found), kind, storage, began):
-                next_within = now + rng.uniform(0.3, 3)
+                next_within = now + rng.uniform(0.3, 4)
     return process.wait()
 
 

@@ -42,9 +42,10 @@ def kind_of(process):
         name = os.path.basename(title[0])
         if name in ("raylet", "gcs_server"):
             return {"raylet": "raylet", "gcs_server": "head"}[name]
+        # Ray's own agents are called ray::... too, and with one of them ends its raylet.
         if title[0].startswith("ray::MeasuringActor"):
             return "actor"
-        if title[0].startswith("ray::") and not title[0].startswith("ray::IDLE"):
+        if title[0].startswith("ray::ImplicitFunc"):
             return "worker"
     return None
 

@@ -46,28 +46,28 @@ def test_a_full_disk_is_known_from_what_libraries_make_of_it():
 
 
 def test_a_full_disk_is_told_with_place_and_room(tmp_path):
-    with pytest.raises(DiskFull, match=rf"the disk of {tmp_path} is full: .* MB free"):
-        with telling_when_full(tmp_path):
-            raise FULL
+    words = rf"the disk of {tmp_path} is full: .* MB free"
+    with pytest.raises(DiskFull, match=words), telling_when_full(tmp_path):
+        raise FULL
     with pytest.raises(ZeroDivisionError), telling_when_full(tmp_path):
         _ = 1 / 0
 
 
-class FromRay(Exception):
+class FromRayError(Exception):
     def __init__(self, text, cause=None):
         super().__init__(text)
         self.cause = cause
 
 
 def test_deaths_say_how_often_and_of_what():
-    died = describe_death("train", FromRay("Worker unexpectedly exits"), 4)
+    died = describe_death("train", FromRayError("Worker unexpectedly exits"), 4)
     assert (died.kind, died.reason) == (
         "died",
         "its process died 4 times (killed, or out of memory?)",
     )
     words = "Task was killed due to the node running low on memory."
-    assert describe_death("measure", FromRay(words), 4).kind == "memory"
-    lost = describe_death("train", FromRay("x", OSError(errno.EIO, "Input/output error")), 4)
+    assert describe_death("measure", FromRayError(words), 4).kind == "memory"
+    lost = describe_death("train", FromRayError("x", OSError(errno.EIO, "Input/output error")), 4)
     assert lost.reason == "OSError: [Errno 5] Input/output error (4 attempts)"
 
 
