@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
 from sweep.paths import open_storage
 from sweep.pipeline import run_sweep
@@ -52,6 +53,7 @@ def trained(result):
 def assert_stopped_to_the_bit(work, trial, folder):
     """What is sealed at the stop is what the unstopped training has at that epoch."""
     other = open_storage(folder, create=True).sweep("again").trial(trial.key)
+    torch.set_num_threads(work.config.resources.cpus)  # another number would change last bits
     train_trial(
         replace(trial, stopped="", checkpoint=None, earlier=(trial.epoch,)), work.data, other
     )
