@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sweep.config import SweepConfig
@@ -30,6 +31,10 @@ NOT_HELPED = (
 )
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's words, and the processor's
 RAY_OUT_OF_MEMORY = "running low on memory"
+# Where one attempt begins in what Tune keeps of them; the line on which a traceback ends.
+TUNE_ATTEMPT = "Failure # "
+RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
+DIED = re.compile(r"ActorDiedError|The actor died|actor is dead")
 
 
 @dataclass(frozen=True)
@@ -113,17 +118,18 @@ def wants_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY)
 
 
-def describe_death(stage: str, error: BaseException | None, attempts: int) -> Failure:
+def describe_death(stage: str, error: object, attempts: int) -> Failure:
     """Why work was given up after so many attempts.
 
-    error: Ray's: its cause is what the last attempt raised, if that could be told.
+    error: what Ray says of them: an exception, or its text. The last attempt counts.
     """
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, BaseException):
-        failure = describe_failure(stage, cause)
-        return replace(failure, reason=f"{failure.reason} ({attempts} attempts)")
     details = hide_password(str(error or ""))
-    if RAY_OUT_OF_MEMORY in details:
+    last = details.rpartition(TUNE_ATTEMPT)[2]
+    raised = RAISED.findall(last) if "Traceback" in last and not DIED.search(last) else []
+    if raised:
+        kind: Kind = "memory" if any(word in raised[-1] for word in OUT_OF_MEMORY) else "error"
+        return Failure(stage, f"{raised[-1]} ({attempts} attempts)", details, kind)
+    if RAY_OUT_OF_MEMORY in last:
         return Failure(
             stage,
             f"Ray killed it {attempts} times because memory ran out: let fewer run at once "

@@ -34,7 +34,6 @@ EXPECTED = {
     "hangs": ("train", "hang", "it stood still for 0.25 minutes and was ended"),
     "raises": ("train", "error", "KeyError: "),
     "hoards": ("train", "memory", "(4 attempts)"),
-    "loses_the_disk": ("train", "error", "Input/output error (4 attempts)"),
     "dies": ("train", "died", "its process died 4 times"),
     "hangs_when_measured": ("measure", "hang", "it stood still for 0.25 minutes"),
     "dies_when_measured": ("measure", "died", "its process died 4 times"),

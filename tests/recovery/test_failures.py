@@ -53,22 +53,26 @@ def test_a_full_disk_is_told_with_place_and_room(tmp_path):
         _ = 1 / 0
 
 
-class FromRayError(Exception):
-    def __init__(self, text, cause=None):
-        super().__init__(text)
-        self.cause = cause
+TWO_ATTEMPTS = """Failure # 1 (occurred at 2026-11-22_01-30-32)
+The actor died unexpectedly before finishing this task.
+Failure # 2 (occurred at 2026-11-22_01-31-32)
+ray::ImplicitFunc.train() (pid=1, ip=127.0.0.1)
+Traceback (most recent call last):
+  File "trainer.py", line 189, in _step
+OSError: [Errno 5] Input/output error
+"""
 
 
 def test_deaths_say_how_often_and_of_what():
-    died = describe_death("train", FromRayError("Worker unexpectedly exits"), 4)
-    assert (died.kind, died.reason) == (
-        "died",
-        "its process died 4 times (killed, or out of memory?)",
-    )
-    words = "Task was killed due to the node running low on memory."
-    assert describe_death("measure", FromRayError(words), 4).kind == "memory"
-    lost = describe_death("train", FromRayError("x", OSError(errno.EIO, "Input/output error")), 4)
-    assert lost.reason == "OSError: [Errno 5] Input/output error (4 attempts)"
+    died = describe_death("train", RuntimeError("The actor died unexpectedly"), 4)
+    words = "its process died 4 times (killed, or out of memory?)"
+    assert (died.kind, died.reason) == ("died", words)
+    ray = "Task was killed due to the node running low on memory."
+    assert describe_death("measure", ray, 4).kind == "memory"
+    raised = describe_death("train", TWO_ATTEMPTS, 2)
+    assert raised.reason == "OSError: [Errno 5] Input/output error (2 attempts)"
+    assert describe_death("train", TWO_ATTEMPTS.replace("Failure # 2", "x"), 1).kind == "died"
+    assert describe_death("train", None, 4).reason == words
 
 
 def test_failures_of_before_are_read(tmp_path):
