@@ -125,7 +125,7 @@ def describe_death(stage: str, error: object, attempts: int) -> Failure:
     """
     details = hide_password(str(error or ""))
     last = details.rpartition(TUNE_ATTEMPT)[2]
-    raised = RAISED.findall(last) if "Traceback" in last and not DIED.search(last) else []
+    raised = [] if DIED.search(last) else RAISED.findall(last)
     if raised:
         kind: Kind = "memory" if any(word in raised[-1] for word in OUT_OF_MEMORY) else "error"
         return Failure(stage, f"{raised[-1]} ({attempts} attempts)", details, kind)
