@@ -120,6 +120,7 @@ def _run_once(campaign, storage, log):
     until = there + rng.randint(1, 14)
     moment = rng.uniform(0, 0.5)
     next_within = None
+    within = rng.randint(0, 3)  # few a run: the rounds to come want some too
     while process.poll() is None:
         time.sleep(0.03)
         now = time.monotonic()
@@ -137,10 +138,11 @@ def _run_once(campaign, storage, log):
             if found and _kill(campaign, process, rng.choice(found), ending, storage, began):
                 _wait_for_end(campaign, process)
                 break
-        if next_within is not None and now >= next_within:
+        if within and next_within is not None and now >= next_within:
             kind = _draw(rng, campaign.left, WITHIN)
             found = victims(process, kind) if kind else []
             if found and _kill(campaign, process, rng.choice(found), kind, storage, began):
+                within -= 1
                 next_within = now + rng.uniform(0.3, 4)
     return process.wait()
 
