@@ -19,8 +19,8 @@ from sweep.measuring.cost import count_operations, num_bytes
 from sweep.measuring.plan import Cost, Plan, make_plan
 from sweep.models.layers import layers_of
 from sweep.models.names import model_label
-from sweep.models.survey import stand_in, traced
 from sweep.models.settings import is_file_name
+from sweep.models.survey import stand_in, traced
 from sweep.space import Trial
 
 RATE_SHAPE = (16, 64, 56, 56)  # a convolution as they stand in the middle of a ResNet

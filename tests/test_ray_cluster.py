@@ -117,7 +117,7 @@ def test_every_command_is_shell(command):
     subprocess.run(["bash", "-n", "-c", command], check=True)
 
 
-@pytest.mark.parametrize(("gpus", "fits"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("gpus", "fits"), [(1, True), (2, True), (3, False)])
 def test_a_sweep_is_held_against_what_the_autoscaler_may_add(gpus, fits):
     """Nobody need ask for a first worker by hand: the cluster starts with none."""
     config = SweepConfig.model_validate({"name": "x", "resources": {"cpus": 2, "gpus": gpus}})
@@ -128,5 +128,7 @@ def test_a_sweep_is_held_against_what_the_autoscaler_may_add(gpus, fits):
     if fits:
         check_capacity(config, grown)
     else:
-        with pytest.raises(UserError, match=r"resources\.gpus.*2 gpu_worker of 8 CPUs and 1 GPU"):
+        with pytest.raises(
+            UserError, match=r"resources\.workers.*2 gpu_worker of 8 CPUs"
+        ):
             check_capacity(config, grown)

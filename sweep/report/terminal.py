@@ -135,9 +135,7 @@ def print_plan(config: SweepConfig, plan: Plan, capacity: Capacity, console: Con
         "train",
         str(to_train - plan.trained),
         str(plan.trained),
-        " or ".join(
-            f"{one.cpus * one.workers} CPUs, {one.gpus:g} GPUs" for one in resources.each()
-        )
+        " or ".join(f"{one.cpus * one.workers} CPUs, {one.gpus:g} GPUs" for one in resources.each())
         + " a trial",
     )
     table.add_row(

@@ -46,7 +46,10 @@ def test_runs_as_a_module():
         (["run", "nofile.yaml"], "can't read sweep file nofile.yaml"),
         (["run", "digits", "--set", "training.epoch=2"], "did you mean 'epochs'"),
         (["run", "digits", "--set", "resources.cpus=4096"], "4096 CPUs asked, but this machine"),
-        (["run", "digits", "--set", "resources.gpus=64"], "64 GPUs asked, but this machine has"),
+        (
+            ["run", "digits", "--set", "resources.gpus=64"],
+            "GPUs asked for each worker, but",
+        ),
         (["run", "digits", "--storage", "/proc/results"], "must be writable, but /proc refuses"),
         (["run", "digits", "--address", "127.0.0.1:1"], "nothing answers at Ray address"),
         (["run", "digits", "--address", "nowhere"], "takes HOST:PORT or auto"),

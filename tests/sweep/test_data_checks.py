@@ -185,6 +185,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, storage, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(PartitionWriter, "close", full)
-    with pytest.raises(UserError, match="No space left on device: the data set can't be prepared"):
+    with pytest.raises(UserError, match=r"the disk of \S+ is full: .* free: make room there"):
         prepare_data(config_of(folder), storage)
     assert list((storage.folder / "data").iterdir()) == []

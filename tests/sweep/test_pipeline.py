@@ -67,6 +67,9 @@ class KilledAfter:
     def check(self, config):
         pass
 
+    def check_storage(self, storage):
+        pass
+
     def execute(self, work, train, measure, observer):
         cut = [*train][: self.count]
         LocalProcess().execute(work, cut, measure, observer)
