@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from pyarrow import fs
 
+from sweep.diskspace import is_full
 from sweep.errors import UserError
 from sweep.sealing import TEMPORARY_PREFIX
+
+PAUSES = (1.0, 4.0, 10.0)  # seconds between tries, for a bucket that is disturbed for a moment
+DENIED = "ACCESS_DENIED"  # in what pyarrow says
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _persistent(call: Callable[P, R]) -> Callable[P, R]:
+    """Try again what failed in a way that may pass."""
+
+    @wraps(call)
+    def persistent(*args: P.args, **options: P.kwargs) -> R:
+        for pause in PAUSES:
+            try:
+                return call(*args, **options)
+            except UserError as error:
+                if not _may_pass(error.__cause__):
+                    raise
+            time.sleep(pause)
+        return call(*args, **options)
+
+    return persistent
 
 
 @dataclass(frozen=True)
@@ -55,6 +80,7 @@ class Bucket:
         found = self._found(name, deep=False)
         return {path for path, kind in found if kind == fs.FileType.Directory}
 
+    @_persistent
     def _found(self, name: str, deep: bool) -> Iterator[tuple[str, Any]]:
         place = f"{self.root}/{name}".rstrip("/")
         with _told(self.uri):
@@ -68,6 +94,7 @@ class Bucket:
             if ".." not in info.path.split("/")
         )
 
+    @_persistent
     def send(self, path: Path, name: str) -> None:
         """Put a file of this machine there, whole."""
         with _told(self.uri):
@@ -78,6 +105,7 @@ class Bucket:
                 destination_filesystem=self.filesystem,
             )
 
+    @_persistent
     def fetch(self, name: str, path: Path) -> None:
         """Bring a file here, whole, in place of what is there."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +122,7 @@ class Bucket:
         finally:
             temporary.unlink(missing_ok=True)
 
+    @_persistent
     def read(self, name: str) -> bytes | None:
         """The content of a small file; None: there is none."""
         with _told(self.uri):
@@ -104,21 +133,29 @@ class Bucket:
             except FileNotFoundError:
                 return None
 
+    @_persistent
     def write(self, name: str, content: bytes) -> None:
         """Replace a small file."""
         with _told(self.uri), self.filesystem.open_output_stream(f"{self.root}/{name}") as stream:
             stream.write(content)
 
+    @_persistent
     def changed(self, name: str) -> datetime | None:
         """When a file was written last, by the bucket's clock; None: there is none."""
         with _told(self.uri):
             found: datetime | None = self.filesystem.get_file_info(f"{self.root}/{name}").mtime
             return found
 
+    @_persistent
     def remove(self, name: str) -> None:
         """Delete a file, if it is there."""
         with _told(self.uri), suppress(FileNotFoundError):
             self.filesystem.delete_file(f"{self.root}/{name}")
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    lasting = isinstance(error, FileNotFoundError | PermissionError) or DENIED in str(error)
+    return isinstance(error, OSError) and not lasting and not is_full(error)
 
 
 @contextmanager

@@ -22,4 +22,4 @@ class Diverged(TrialFailure):
 
 
 class ClusterLost(Exception):  # noqa: N818 - nobody's mistake: the same command goes on
-    """The Ray cluster under a running sweep is gone; what is sealed is kept."""
+    """The Ray cluster under a running sweep is gone, or its lease; what is sealed is kept."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 from sweep.bucket import Bucket
-from sweep.errors import UserError
+from sweep.errors import ClusterLost, UserError
+from sweep.lifeline import SIGNAL
 from sweep.paths import PROBE_PREFIX, Storage
 
 RENEW_SECONDS = 10.0
@@ -30,7 +33,8 @@ def only_lease(storage: Storage, name: str) -> Iterator[None]:
     """Hold the lease of the sweep `name`, where the storage is a bucket.
 
     The lock of the mirror must be held. Raises UserError with the other's host and process if
-    one is alive.
+    one is alive. If another takes it over, what runs inside ends with ClusterLost: in the main
+    thread at once, in another when it is done.
     """
     if not storage.remote:
         yield
@@ -39,13 +43,17 @@ def only_lease(storage: Storage, name: str) -> Iterator[None]:
     lease.take()
     ended = threading.Event()
     renewing = threading.Thread(target=lease.renew_until, args=(ended,), daemon=True)
-    renewing.start()
     try:
-        yield
+        with lease.interrupting():
+            renewing.start()
+            yield
+        if lease.lost:
+            raise ClusterLost(lease.lost)
     finally:
         ended.set()
         renewing.join()
-        lease.give_back()
+        with suppress(UserError):  # a bucket that is away; the lease ends by itself
+            lease.give_back()
 
 
 class _Lease:
@@ -56,11 +64,25 @@ class _Lease:
         self._sweep = sweep
         self._name = f"leases/{sweep}.json"
         self._owner = uuid.uuid4().hex
-        self._place = {"host": socket.gethostname(), "mirror": mirror, "boot": _boot()}
+        # Containers may have the host's name and the same path, but not the same folder there.
+        folder = os.stat(mirror)
+        self._place = {
+            "host": socket.gethostname(),
+            "mirror": mirror,
+            "boot": _boot(),
+            "folder": f"{folder.st_dev}:{folder.st_ino}",
+        }
+        self._main: int | None = None  # the thread to interrupt
+        self._signalling = threading.Lock()
+        self.lost = ""
 
     def take(self) -> None:
         holder = self._holder()
-        if holder is not None and not self._is_mine(holder) and self._age() < OLD_SECONDS:
+        if (
+            holder is not None
+            and not self._is_mine(holder)
+            and _age(self._bucket, self._name) < OLD_SECONDS
+        ):
             raise UserError(
                 f"sweep {self._sweep!r} is being run already by process {holder.get('pid')} on "
                 f"{holder.get('host')}: wait for it, or choose another --storage; if it is dead, "
@@ -83,10 +105,49 @@ class _Lease:
             try:
                 holder = self._holder()
                 if holder is not None and holder.get("owner") != self._owner:
-                    return
+                    return self._tell(holder)
                 self._write()
             except UserError:
                 continue  # a bucket that is away for a while; the sweep itself will tell
+        return None
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """End what runs inside with ClusterLost when the lease is lost, if in the main thread.
+
+        The signal is the one of the lifeline, which may have it while this is inside: either's
+        handler raises a KeyboardInterrupt, and here is known why.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(SIGNAL, self._raise_lost)
+        self._main = threading.get_ident()
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.lost:
+                raise ClusterLost(self.lost) from None
+            raise
+        finally:
+            self._main = None  # a signal that comes from now on finds nobody to stop
+            with self._signalling:
+                signal.signal(SIGNAL, before)
+
+    def _tell(self, holder: dict[str, str]) -> None:
+        self.lost = (
+            f"sweep {self._sweep!r} was taken over by process {holder.get('pid')} on "
+            f"{holder.get('host')}, for this one gave no sign of life for {OLD_SECONDS:.0f} s; "
+            "what is sealed is kept: wait for the other"
+        )
+        with self._signalling:
+            if self._main is not None:
+                signal.pthread_kill(self._main, SIGNAL)
+
+    def _raise_lost(self, _: int, __: FrameType | None) -> None:
+        if self._main is not None:
+            self._main = None  # once
+            raise KeyboardInterrupt
 
     def give_back(self) -> None:
         holder = self._holder()
@@ -108,13 +169,14 @@ class _Lease:
         claim = {"owner": self._owner, "pid": str(os.getpid()), **self._place}
         self._bucket.write(self._name, (json.dumps(claim) + "\n").encode())
 
-    def _age(self) -> float:
-        """Seconds since it was renewed, by the bucket's clock: machines' may differ."""
-        probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
-        self._bucket.write(probe, b"")
-        now, then = self._bucket.changed(probe), self._bucket.changed(self._name)
-        self._bucket.remove(probe)
-        return (now - then).total_seconds() if now and then else 0.0
+
+def _age(bucket: Bucket, name: str) -> float:
+    """Seconds since a lease was renewed, by the bucket's clock: machines' may differ."""
+    probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
+    bucket.write(probe, b"")
+    now, then = bucket.changed(probe), bucket.changed(name)
+    bucket.remove(probe)
+    return (now - then).total_seconds() if now and then else 0.0
 
 
 def _boot() -> str:
@@ -130,8 +192,15 @@ def lease_holder(storage: Storage, name: str) -> str:
     """The driver that runs a sweep in a bucket, by its last sign of life; "" if none does."""
     bucket = Bucket.reach(storage.remote)
     place = f"leases/{name}.json"
-    content, changed = bucket.read(place), bucket.changed(place)
-    if content is None or changed is None or time.time() - changed.timestamp() > OLD_SECONDS:
+    content = bucket.read(place)
+    if content is None:
+        return ""
+    try:
+        age = _age(bucket, place)
+    except UserError:  # reading is allowed, and writing isn't: this machine's clock has to do
+        changed = bucket.changed(place)
+        age = time.time() - changed.timestamp() if changed else 0.0
+    if age > OLD_SECONDS:
         return ""
     try:
         holder = json.loads(content)

@@ -27,8 +27,9 @@ from sweep.sealing import MANIFEST, TEMPORARY_PREFIX, file_digest, is_sealed
 HEAVY = (".safetensors", ".arrow", ".pt")  # weights and images
 READ = (".json", ".yaml")  # of the files made anew each time, what a later run reads
 PARALLEL = 16  # files on their way at a time
-# Made and used on one machine.
-STAYS_HERE = ("lock", "tune", "activations-", "scratch-", TEMPORARY_PREFIX)
+# Made and used on one machine: names of files and folders in a sweep, and how they begin.
+STAYS_HERE = ("lock", "tune")
+BEGIN_HERE = ("activations-", "scratch-", TEMPORARY_PREFIX)
 
 
 class Mirror(Protocol):
@@ -116,10 +117,7 @@ class BucketMirror:
 
     def send_all(self, folder: Path) -> None:
         there = self.bucket.list(self._name(folder))
-        for manifest in folder.rglob(MANIFEST):
-            below = manifest.relative_to(self.root)
-            if not _stays(below) and below.as_posix() not in there:
-                self._send_sealed(manifest.parent)
+        self._send_all_sealed(folder, there)
         self._send_plain(folder, there)
 
     def send_files(self, folder: Path) -> None:
@@ -130,7 +128,7 @@ class BucketMirror:
         here = {
             self._name(path)
             for path in folder.glob("*")
-            if path.is_file() and not path.name.startswith(STAYS_HERE)
+            if path.is_file() and not _stays(path.name)
         }
         for name in here:
             self.bucket.send(self.root / name, name)
@@ -138,6 +136,33 @@ class BucketMirror:
         for name in set(there) - here:
             if name.rpartition("/")[0] == group and name.endswith(READ):
                 self.bucket.remove(name)
+
+    def sync(self, paths: SweepPaths) -> None:
+        """Make a sweep here and there the same, where no other process works on it.
+
+        What is sealed is brought and sent. Of the files made anew each time the bucket's count:
+        another machine may have made them later. A stop is sent where the bucket knows of none.
+        """
+        reported = _content(paths.reported)
+        there = self.fetch_all(paths.folder)
+        as_here = reported is not None and reported == _content(paths.reported)
+        as_here = as_here and self._name(paths.reported) in there
+        for path in paths.folder.glob("*"):
+            kept = self._name(path) in there if path.name.endswith(READ) else as_here
+            if path.is_file() and not kept and not _stays(path.name):
+                path.unlink()
+        self._send_all_sealed(paths.folder, there)
+        for folder in paths.folder.glob("trials/*"):
+            stopped = TrialPaths(folder).stopped
+            if stopped.is_file() and self._name(stopped) not in there:
+                self.bucket.send(stopped, self._name(stopped))
+
+    def _send_all_sealed(self, folder: Path, there: set[str]) -> None:
+        for manifest in folder.rglob(MANIFEST):
+            below = manifest.relative_to(self.root)
+            # The first two parts are the sweep's name, which may be any.
+            if below.as_posix() not in there and not any(map(_stays, below.parts[2:])):
+                self._send_sealed(manifest.parent)
 
     def _send_sealed(self, folder: Path) -> None:
         if _lacks(folder):
@@ -153,14 +178,14 @@ class BucketMirror:
             for name in chosen:
                 if not (self.root / name).is_file():
                     self.bucket.fetch(name, self.root / name)
-            _check(folder)
+            self._check(folder, group)
             return
         temporary = folder.parent / f"{TEMPORARY_PREFIX}{folder.name}-{uuid.uuid4().hex[:8]}"
         temporary.mkdir(parents=True)
         try:
             for name in chosen:
                 self.bucket.fetch(name, temporary / name.rpartition("/")[2])
-            _check(temporary)
+            self._check(temporary, group)
             try:
                 temporary.rename(folder)
             except OSError:
@@ -170,6 +195,21 @@ class BucketMirror:
             shutil.rmtree(temporary, ignore_errors=True)
         if whole and _lacks(folder):
             self._fetch_sealed(group, names, whole=True)
+
+    def _check(self, folder: Path, group: str) -> None:
+        """Raise SealError if a file that came in a folder is not the one that was sealed."""
+        for name, expected in _manifest(folder)["files"].items():
+            path = folder / name
+            if not path.is_file():
+                continue
+            size, digest = os.stat(path).st_size, expected.get("sha256")
+            if size != expected["bytes"] or (digest and file_digest(path) != digest):
+                path.unlink()
+                place = f"{self.bucket.uri}/{group}"
+                raise SealError(
+                    f"{place}/{name} is not what was sealed there: delete {place} and "
+                    f"{self.root / group} and run the sweep again"
+                )
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -197,15 +237,21 @@ def fetch_trial(storage: Storage, paths: TrialPaths, *whole: Path) -> None:
 
 
 def sync_sweep(storage: Storage, paths: SweepPaths) -> None:
-    """Bring a sweep here, and send what an interrupted process sealed here but didn't send."""
-    mirror = mirror_of(storage)
-    mirror.fetch_all(paths.folder)
-    mirror.send_all(paths.folder)
+    """Bring a sweep here, and send what an interrupted process sealed here but didn't send.
+
+    Its lock must be held.
+    """
+    if storage.remote:
+        _bucket_mirror(storage).sync(paths)
 
 
-def _stays(path: Path) -> bool:
-    """Whether a file is of this machine alone."""
-    return any(part.startswith(STAYS_HERE) for part in path.parts)
+def _stays(name: str) -> bool:
+    """Whether a file or folder of a sweep is of this machine alone."""
+    return name in STAYS_HERE or name.startswith(BEGIN_HERE)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _belongs_to_sealed(group: str) -> bool:
@@ -222,18 +268,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _lacks(folder: Path) -> bool:
     """Whether files are missing that the manifest names."""
     return any(not (folder / name).is_file() for name in _manifest(folder)["files"])
-
-
-def _check(folder: Path) -> None:
-    """Raise SealError if a file that came is not the one that was sealed."""
-    for name, expected in _manifest(folder)["files"].items():
-        path = folder / name
-        if not path.is_file():
-            continue
-        size, digest = os.stat(path).st_size, expected.get("sha256")
-        if size != expected["bytes"] or (digest and file_digest(path) != digest):
-            path.unlink()
-            raise SealError(
-                f"{folder.name}/{name} in the bucket is not what was sealed there: delete that "
-                "folder in the bucket and run the sweep again"
-            )

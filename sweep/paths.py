@@ -82,9 +82,15 @@ class ScratchPaths:
 
 @dataclass(frozen=True)
 class TrialPaths:
-    """The files of one trial."""
+    """The files of one trial. remote: their place in a bucket, or ""."""
 
     folder: Path
+    remote: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Where they are, for one who is to delete them."""
+        return f"{self.folder} and {self.remote}" if self.remote else str(self.folder)
 
     @property
     def failure(self) -> Path:
@@ -154,9 +160,10 @@ class SuitePaths:
 
 @dataclass(frozen=True)
 class SweepPaths:
-    """The files of one sweep."""
+    """The files of one sweep. remote: their place in a bucket, or ""."""
 
     folder: Path
+    remote: str = ""
 
     @property
     def claims(self) -> ClaimPaths:
@@ -210,7 +217,8 @@ class SweepPaths:
         return self.exchanges(population) / f"exploits-{_epoch(epoch)}.json"
 
     def trial(self, key: str) -> TrialPaths:
-        return TrialPaths(self.folder / "trials" / key)
+        remote = self.remote and f"{self.remote}/trials/{key}"
+        return TrialPaths(self.folder / "trials" / key, remote)
 
 
 @dataclass(frozen=True)
@@ -239,7 +247,9 @@ class Storage:
         return self.folder / "data" / key
 
     def sweep(self, name: str) -> SweepPaths:
-        return SweepPaths(self.folder / "sweeps" / name)
+        return SweepPaths(
+            self.folder / "sweeps" / name, self.remote and f"{self.remote}/sweeps/{name}"
+        )
 
     def suite(self, name: str) -> SuitePaths:
         return SuitePaths(self.folder / "suites" / name)

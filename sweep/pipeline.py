@@ -117,12 +117,12 @@ def run_sweep(
             if problem := changed_origin(trial, work.paths(trial)):
                 raise UserError(problem)
             _check_size(trial, data)
-        keep_plan = partial(write_plan, work, sweep.text)
-        keep_plan(trials)
-        remove_unfinished(work.sweep_paths.folder)
-        remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
         where = choose_uri(storage, config.name, tracking_uri)
         keep_uri(storage, config.name, where, progress.note)
+        keep_plan = partial(write_plan, work, sweep.text)
+        keep_plan(trials)  # sends the files of the sweep too
+        remove_unfinished(work.sweep_paths.folder)
+        remove_unfinished(storage.folder, older_than=LEFTOVER_SECONDS)
         tracking = TrackingThread(work, sweep.text, storage, where, progress)
         try:
             failures = _train_and_measure(

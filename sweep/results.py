@@ -178,6 +178,7 @@ def plan_trials(config: SweepConfig, storage: Storage) -> tuple[list[Trial], Ima
     """The trials of a sweep; without prepared data their keys are provisional."""
     data = prepared_data(config.data, storage)
     paths = storage.sweep(config.name)
+    mirror_of(storage).fetch_all(paths.folder)
     trials = settle_trials(config, paths, data.digest if data else "")
     return [as_trained(config, trial, paths.trial(trial.key)) for trial in trials], data
 

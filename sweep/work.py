@@ -108,6 +108,8 @@ def can_be_helped(error: BaseException) -> bool:
     A connection or a disk may come back, and others may give memory back; what the trial does
     by itself, such as diverge, raise, or stand still for long, it would do again.
     """
+    if isinstance(error, UserError) and isinstance(error.__cause__, OSError):
+        return can_be_helped(error.__cause__)  # such as of a bucket, in the user's words
     if isinstance(error, NOT_HELPED) or is_full(error):
         return False
     return isinstance(error, OSError) or wants_memory(error)

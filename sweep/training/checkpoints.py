@@ -86,7 +86,7 @@ def changed_origin(trial: Trial, paths: TrialPaths) -> str:
         if sealed.get(path, digest) != digest:
             return (
                 f"{path} has changed since {trial.name} was sealed: put the old one back, name "
-                f"the new one otherwise, or delete {paths.folder}"
+                f"the new one otherwise, or delete {paths.in_words}"
             )
     return ""
 
@@ -106,7 +106,7 @@ def load_checkpoint(trial: Trial, data: ImageData, paths: TrialPaths) -> ImageNe
     elif weights_digest(network) != manifest["weights_digest"]:
         raise TrialFailure(
             f"the weights {trial.config.model.weights} of {trial.config.model.name} are not "
-            f"those that were sealed: put the old ones back, or delete {paths.folder}"
+            f"those that were sealed: put the old ones back, or delete {paths.in_words}"
         )
     return network.eval()
 

@@ -286,7 +286,9 @@ class _Tell(tune.Callback):
         if self._sealed(ours):
             return  # it died after its checkpoint was sealed
         failure = describe_death("train", trial.get_error(), WORKER_RETRIES + 1)
-        record_failure(self._work.paths(ours), failure)
+        paths = self._work.paths(ours)
+        record_failure(paths, failure)
+        mirror_of(self._work.storage).send_files(paths.folder)
         self._failed(ours, failure)
 
     def _sealed(self, trial: Trial) -> bool:
