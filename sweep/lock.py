@@ -27,12 +27,17 @@ def only_driver(path: Path, name: str) -> Iterator[None]:
     with path.open("a+") as file:
         try:
             _lock(file)
-        except OSError as error:
+        except BlockingIOError as error:
             file.seek(0)
             raise UserError(
                 f"sweep {name!r} is being run already by process "
                 f"{file.read().strip() or 'unknown'} (lock {path}): "
                 "wait for it, or choose another --storage"
+            ) from error
+        except OSError as error:
+            raise UserError(
+                f"{path} can't be locked ({error.strerror}): choose a --storage on a file system "
+                "with locks"
             ) from error
         file.truncate(0)
         file.write(f"{os.getpid()} on {socket.gethostname()}")

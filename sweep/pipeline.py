@@ -17,7 +17,7 @@ from sweep.config import SweepConfig
 from sweep.config.search import seconds
 from sweep.data.partitions import ImageData
 from sweep.diskspace import telling_when_full
-from sweep.errors import UserError
+from sweep.errors import TrialFailure, UserError
 from sweep.execution import Cluster
 from sweep.lease import only_lease
 from sweep.lock import only_driver
@@ -45,6 +45,7 @@ from sweep.sweepfile import SweepFile
 from sweep.tracking import TrackingThread, choose_uri, keep_uri
 from sweep.training.checkpoints import changed_origin, is_trained, read_history
 from sweep.training.generations import remove_states
+from sweep.training.precision import check_precision
 from sweep.training.searching import Search, check_search
 from sweep.training.stopping import as_trained
 from sweep.training.supply import Supply
@@ -117,6 +118,8 @@ def run_sweep(
             if problem := changed_origin(trial, work.paths(trial)):
                 raise UserError(problem)
             _check_size(trial, data)
+            if train and not is_trained(trial, work.paths(trial)):
+                _check_precision(config, trial)
         where = choose_uri(storage, config.name, tracking_uri)
         keep_uri(storage, config.name, where, progress.note)
         keep_plan = partial(write_plan, work, sweep.text)
@@ -167,12 +170,18 @@ def plan_sweep(config: SweepConfig, storage: Storage) -> Plan:
     """What `run_sweep` would do, found out without writing anything."""
     settle_regression(config)
     check_claims(config)
+    check_search(config)
+    check_bucket(config, storage)
     trials, data = plan_trials(config, storage)
     if data is None:
+        for trial in trials:
+            _check_precision(config, trial)
         return Plan(trials, 0, 0, False)
     work = Work(config, storage, data)
     for trial in trials:
         _check_size(trial, data)
+        if not is_trained(trial, work.paths(trial)):
+            _check_precision(config, trial)
     trained = sum(is_trained(trial, work.paths(trial)) for trial in trials if trial.epoch)
     return Plan(trials, trained, sum(is_complete(work, trial) for trial in trials), True)
 
@@ -185,6 +194,15 @@ def _check_size(trial: Trial, data: ImageData) -> None:
             f"training.num_images: {wanted} asked, but {data.name} has {there} training images: "
             "take at most so many"
         )
+
+
+def _check_precision(config: SweepConfig, trial: Trial) -> None:
+    """Raise UserError if it would train in numbers that its device can't."""
+    if trial.epoch and config.resources.of(trial.config).device == "cpu":
+        try:
+            check_precision(trial.config.training.precision, "cpu")
+        except TrialFailure as error:
+            raise UserError(str(error)) from error
 
 
 def _as_sealed(trial: Trial, work: Work, progress: Progress) -> Trial:

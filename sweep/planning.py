@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
-
-from pydantic import ValidationError
 
 from sweep.config import (
     Choice,
@@ -18,6 +17,7 @@ from sweep.config import (
 )
 from sweep.errors import UserError
 from sweep.paths import SweepPaths
+from sweep.sealing import content_key
 from sweep.space import Trial, flatten, make_trials, point_of, with_twins
 
 OFF = "off this axis"  # no setting has this value
@@ -31,6 +31,21 @@ def settle_trials(config: SweepConfig, paths: SweepPaths, data_digest: str) -> l
         point for point in _kept_points(paths) if place_in_space(config, point) is not None
     ]
     return with_twins(config, suggested[: config.search.num_samples], data_digest)
+
+
+def suggested_so_far(
+    config: SweepConfig, paths: SweepPaths, trials: Sequence[Trial]
+) -> list[dict[str, Any]]:
+    """The settings of all that searches have suggested, kept also while the sweep asks for less.
+
+    trials: of the plan that is about to be written.
+    """
+    plan = _read_plan(paths)
+    found = plan.get("suggested", [])
+    if config.search.adaptive:
+        found = found + [entry["config"] for entry in plan.get("trials", [])]
+        found += [trial.config.model_dump() for trial in trials]
+    return list({content_key(point): point for point in found}.values())
 
 
 def place_in_space(config: SweepConfig, point: TrialConfig) -> tuple[int, dict[str, Any]] | None:
@@ -64,9 +79,19 @@ def _on_axis(axis: Any, value: Any) -> Any:
 
 
 def _kept_points(paths: SweepPaths) -> list[TrialConfig]:
-    """The settings of all trials of the plan that was written last, twins too, in order."""
+    """The settings of all that was suggested, and of the last plan's trials, twins too."""
+    try:
+        plan = _read_plan(paths)
+        points = plan.get("suggested", []) + [entry["config"] for entry in plan.get("trials", [])]
+        return list(dict.fromkeys(map(TrialConfig.model_validate, points)))
+    except (TypeError, ValueError, KeyError):
+        return []
+
+
+def _read_plan(paths: SweepPaths) -> dict[str, Any]:
+    """An unreadable plan costs what its search has learnt, and no sealed trial."""
     try:
         plan = json.loads(paths.plan.read_text())
-        return [TrialConfig.model_validate(entry["config"]) for entry in plan["trials"]]
-    except (FileNotFoundError, ValidationError, ValueError, KeyError):
-        return []  # an unreadable plan costs what its search has learnt, and no sealed trial
+    except (FileNotFoundError, ValueError):
+        return {}
+    return plan if isinstance(plan, dict) else {}

@@ -22,7 +22,7 @@ from sweep.measuring.sealed import is_measured, read_measurements, sealed_digest
 from sweep.mirror import mirror_of
 from sweep.nearest import nearest
 from sweep.paths import Storage
-from sweep.planning import settle_trials
+from sweep.planning import settle_trials, suggested_so_far
 from sweep.scalars import SUMMARIES, scalar_name, scalars
 from sweep.sealing import content_key, read_manifest, write_file
 from sweep.space import Trial, flatten
@@ -81,6 +81,8 @@ def write_plan(work: Work, source: str, trials: Sequence[Trial]) -> None:
             for trial in trials
         ],
     }
+    if suggested := suggested_so_far(work.config, paths, trials):
+        plan["suggested"] = suggested
     write_file(paths.plan, json.dumps(plan, indent=1) + "\n")
     mirror_of(work.storage).send_files(paths.folder)
 

@@ -143,10 +143,17 @@ def remove_unfinished(folder: Path, older_than: float = 0.0) -> int:
     count = 0
     for path in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
         with suppress(FileNotFoundError):  # its writer may be done with it just now
-            if path.lstat().st_mtime <= latest:
+            if _last_change(path) <= latest:
                 count += 1
                 _remove(path)
     return count
+
+
+def _last_change(path: Path) -> float:
+    """When a file was written last, or anything in a folder."""
+    inside = path.rglob("*") if path.is_dir() else ()
+    times: list[float] = [one.lstat().st_mtime for one in (path, *inside)]
+    return max(times)
 
 
 def _remove(path: Path) -> None:

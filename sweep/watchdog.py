@@ -7,6 +7,7 @@ in a library is ended too. The process that takes the work up again reads what i
 from __future__ import annotations
 
 import faulthandler
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,15 @@ def progress() -> None:
 def _set() -> None:
     _Watch.since = time.monotonic()
     if _Watch.file is not None:
+        _look_young(_Watch.file.fileno())
         faulthandler.dump_traceback_later(_Watch.seconds, exit=True, file=_Watch.file)
+
+
+def _look_young(descriptor: int) -> None:
+    """Date the file at the end of the watch: other sweeps remove what was long left alone."""
+    os.utime(descriptor)
+    end = os.stat(descriptor).st_mtime + _Watch.seconds  # by the clock of the file system
+    os.utime(descriptor, (end, end))
 
 
 def _raise_if_hung(path: Path, minutes: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sweep.config.section import Scalar, Section
@@ -66,7 +66,14 @@ class ModelResources(_Amounts):
                     "no setting {key}; {nearest}",
                     {"key": repr(key), "nearest": nearest(key, axis_names())},
                 )
+            _check_values(key, when[key])
         return when
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ModelResources:
+        if self.cpus is None and self.gpus is None and self.workers is None:
+            raise PydanticCustomError("sentence", "one of cpus, gpus and workers must be given")
+        return self
 
     def matches(self, settings: Mapping[str, Any]) -> bool:
         """Whether a trial with these settings, by dotted key, is meant."""
@@ -92,6 +99,7 @@ class ResourcesConfig(Section):
     max_minutes_without_progress: float | None = Field(
         default=120,
         gt=0,
+        le=1e6,
         description="a trial that stands still for longer, in one step of training or one layer "
         "of measuring, is ended and reported, and the others go on; null waits for ever",
     )
@@ -127,6 +135,28 @@ class ResourcesConfig(Section):
             asked |= amounts
         workers = asked["workers"] or max(1, int(asked["gpus"]))
         return TrialResources(asked["cpus"], asked["gpus"], workers)
+
+
+def _check_values(key: str, wanted: Any) -> None:
+    """Raise an error if a setting can't have one of the values, or if there is none."""
+    from sweep.config.model import ModelConfig
+    from sweep.config.training import TrainingConfig
+
+    section, _, name = key.partition(".")
+    kind = ModelConfig if section == "model" else TrainingConfig
+    if wanted == []:
+        raise _sentence(f"{key}: no value is given")
+    for value in wanted if isinstance(wanted, list) else [wanted]:
+        try:
+            kind.model_validate({name: value})
+        except ValidationError as error:
+            found = error.errors()[0]
+            if found["loc"]:  # else settings that the trial has disagree with the usual ones
+                raise _sentence(f"{key} can't be {value!r}: {found['msg']}") from error
+
+
+def _sentence(text: str) -> PydanticCustomError:
+    return PydanticCustomError("sentence", "{text}", {"text": text})
 
 
 def _checked(gpus: float | None) -> float | None:

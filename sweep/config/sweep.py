@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sweep.config.analyses import AnalysesConfig
@@ -68,6 +69,26 @@ class SweepConfig(Section):
         description="a table of published numbers that the report draws beside the sweep's own: "
         "ansuini2019_hunchbacks, ansuini2019_last_hidden, ansuini2019_mnist",
     )
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _true_is_no_bound(cls, stop: Any) -> Any:
+        if isinstance(stop, dict) and any(isinstance(bound, bool) for bound in stop.values()):
+            raise PydanticCustomError("no_number", "must be numbers")
+        return stop
+
+    @field_validator("stop")
+    @classmethod
+    def _can_be_reached(cls, stop: dict[Metric, float]) -> dict[Metric, float]:
+        for metric, bound in stop.items():
+            most = math.inf if metric.endswith("_loss") else 1
+            if not 0 <= bound <= most:
+                raise PydanticCustomError(
+                    "sentence",
+                    "{metric} is never {bound}: an accuracy is in [0, 1], a loss at least 0",
+                    {"metric": metric, "bound": f"{bound:g}"},
+                )
+        return stop
 
     @property
     def stops(self) -> bool:

@@ -1,7 +1,9 @@
 """Sealed or absent, whatever happens in between."""
 
+import errno
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.errors import SealError, UserError
+from sweep.lock import only_driver
 from sweep.sealing import (
     check_output,
     content_key,
@@ -18,6 +21,7 @@ from sweep.sealing import (
     seal,
     write_file,
 )
+from sweep.watchdog import watched
 
 
 def test_seals_whole_with_its_facts(tmp_path):
@@ -104,3 +108,35 @@ def test_a_key_depends_on_content_alone(content):
     assert content_key(content) == content_key(reordered)
     assert content_key(content) == content_key(json.loads(json.dumps(content)))
     assert content_key(content) != content_key({**content, "one more": 1})
+
+
+def test_a_folder_that_is_written_into_is_spared(tmp_path):
+    folder = tmp_path / ".writing-part"
+    folder.mkdir()
+    (folder / "x").write_text("half")
+    os.utime(folder, (0, 0))
+    assert remove_unfinished(tmp_path, older_than=3600) == 0
+    os.utime(folder / "x", (0, 0))
+    os.utime(folder, (0, 0))
+    assert remove_unfinished(tmp_path, older_than=3600) == 1
+
+
+def test_a_watch_is_spared_until_it_is_over(tmp_path):
+    path = tmp_path / ".writing-watch-train"
+    with watched(path, minutes=120):
+        over = path.stat().st_mtime
+        assert over == pytest.approx(time.time() + 7200, abs=60)
+        assert remove_unfinished(tmp_path, older_than=3600) == 0
+    assert not path.exists()
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with (
+        pytest.raises(UserError, match=r"lock can't be locked \(No locks available\): choose"),
+        only_driver(tmp_path / "lock", "tiny"),
+    ):
+        pass

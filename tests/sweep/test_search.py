@@ -7,7 +7,7 @@ import pytest
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
-from sweep.paths import open_storage
+from sweep.paths import Storage, open_storage
 from sweep.pipeline import plan_sweep, run_sweep
 from sweep.planning import place_in_space
 from sweep.progress import PlainProgress
@@ -219,6 +219,22 @@ class TestChecks:
         with pytest.raises(UserError, match=message):
             check_search(config_of(**sections))
 
+    def test_it_is_told_before_anything_is_run(self, tmp_path):
+        storage = open_storage(tmp_path / "storage", create=True)
+        with pytest.raises(UserError, match="no axis of the space varies"):
+            plan_sweep(config_of(search={"algorithm": "optuna"}), storage)
+        bucket = Storage(tmp_path / "mirror", "s3://bucket/prefix")
+        population = {"name": "pbt", "mutations": {"training.dropout": {"uniform": [0.1, 0.2]}}}
+        with pytest.raises(UserError, match="takes a storage in a folder that all nodes share"):
+            plan_sweep(config_of(scheduler=population), bucket)
+
+    def test_numbers_that_no_processor_trains_in_are_told(self, tmp_path):
+        storage = open_storage(tmp_path / "storage", create=True)
+        half = {"precision": "float16"}
+        with pytest.raises(UserError, match=r"training.precision: float16 needs a GPU"):
+            plan_sweep(config_of(training=half), storage)
+        assert plan_sweep(config_of(training=half, resources={"gpus": 1}), storage).trials
+
     def test_a_grid_needs_nothing(self):
         check_search(config_of())
 
@@ -276,6 +292,12 @@ def test_a_whole_sweep_is_searched_resumed_and_extended(tmp_path):
     assert more[:3] == first
     assert len(more) == 5
     assert "3 trials told, 2 of 5 to suggest" in " ".join(lines)
+    fewer, *_ = run("search.num_samples=2")
+    assert fewer == more[:2]
+    run("search.algorithm=grid", "search.num_samples=1")
+    back, lines, _ = run("search.num_samples=5")
+    assert back == more
+    assert "0 of 5 to suggest" in " ".join(lines)
     other, lines, _ = run("search.num_samples=5", "training.epochs=2")
     assert not set(other) & set(more)  # other settings are other trials
     assert "0 trials told, 5 of 5 to suggest" in " ".join(lines)

@@ -230,6 +230,13 @@ def test_a_stop_at_an_epoch_that_is_measured_anyway_measures_it_once(trial):
     [
         ("stop={accuracy: 0.9}", "input should be 'test_accuracy'"),
         ("stop=0.9", "--set stop=0.9: input should be a valid dictionary"),
+        (
+            "stop={test_accuracy: 90}",
+            "test_accuracy is never 90: an accuracy",
+        ),
+        ("stop={train_loss: -1}", "train_loss is never -1"),
+        ("stop={test_accuracy: true}", "stop.*: must be numbers"),
+        ("resources.max_minutes_without_progress=1e12", "less than or equal to 1000000"),
         ("scheduler.name=hyperband", "input should be 'fifo', 'asha'"),
         ("scheduler.grace_epochs=0", "greater than or equal to 1"),
         ("search.time_budget=soon", "a number and one of s, m, h, d"),
@@ -272,3 +279,25 @@ def test_resources_by_a_setting_that_is_none():
         SweepConfig.model_validate(
             {"name": "r", "resources": {"per_model": [{"when": {"model.nam": "vit"}}]}}
         )
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"when": {"model.name": "mpl"}, "cpus": 2}, "model.name can't be 'mpl': unknown model"),
+        ({"when": {"model.width": [8, "a"]}, "cpus": 2}, "model.width can't be 'a'"),
+        ({"when": {"model.name": []}, "cpus": 2}, "model.name: no value is given"),
+        ({"when": {"model.name": "vit"}}, "one of cpus, gpus and workers must be given"),
+    ],
+)
+def test_resources_that_could_never_hold(entry, message):
+    with pytest.raises(ValueError, match=message):
+        SweepConfig.model_validate({"name": "r", "resources": {"per_model": [entry]}})
+
+
+def test_resources_by_settings_that_only_go_together():
+    """An accumulation that the usual batch is too small for."""
+    when = {"training.batch_size": 4096, "training.accumulate": 1024}
+    SweepConfig.model_validate(
+        {"name": "r", "resources": {"per_model": [{"when": when, "cpus": 2}]}}
+    )
