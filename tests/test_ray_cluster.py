@@ -128,7 +128,5 @@ def test_a_sweep_is_held_against_what_the_autoscaler_may_add(gpus, fits):
     if fits:
         check_capacity(config, grown)
     else:
-        with pytest.raises(
-            UserError, match=r"resources\.workers.*2 gpu_worker of 8 CPUs"
-        ):
+        with pytest.raises(UserError, match=r"resources\.workers.*2 gpu_worker of 8 CPUs"):
             check_capacity(config, grown)
