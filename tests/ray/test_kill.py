@@ -15,6 +15,7 @@ from sweep.export import export_rows
 from sweep.paths import open_storage
 from sweep.sealing import TEMPORARY_PREFIX
 from sweep.tracking import connect, search_runs
+from tests.recovery.processes import could_write
 
 pytestmark = pytest.mark.ray
 
@@ -47,20 +48,6 @@ def stop_at(process, folder, count, delay, kind):
     process.wait(60)
     wait_until(lambda: not any(could_write(member) for member in family), 60)
     return process.returncode
-
-
-def could_write(process):
-    """Whether it lives and isn't one of Ray's two agents.
-
-    These write nothing of ours, and end only a minute after their driver. They name
-    themselves a while after they start, so the question is asked anew each time.
-    """
-    try:
-        command = process.cmdline()
-        agent = any(part.endswith(("Agent", "agent.py", "agent/main.py")) for part in command)
-        return process.status() != psutil.STATUS_ZOMBIE and not agent
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_killed_and_run_again_until_done(finished, tiny_file, tmp_path):
