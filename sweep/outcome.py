@@ -9,7 +9,7 @@ import json
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweep.claims import judge_claims
 from sweep.gathering import read_sweep
@@ -18,7 +18,7 @@ from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.regression import Regression, regress
 from sweep.results import SweepResults, load_results, sealed_digests
-from sweep.sealing import content_key, write_file
+from sweep.sealing import content_key, file_digest, write_file
 from sweep.secrets import hide_password
 from sweep.tracking import (
     MlflowTracker,
@@ -73,9 +73,12 @@ def write_report(
     write_file(paths.report, render_page(results, regression, failures, claims))
     if claims.claims:
         write_claims([claims], paths.claims)
+    written = [paths.report, *(paths.claims.files if claims.claims else ())]
     files = [paths.claims.table, paths.claims.picture] if claims.claims else []
     pictures = _write_pictures(Material(results, lambda: regression, lambda: claims))
+    written += pictures
     if regression is not None:
+        written.append(paths.regression)
         write_file(paths.regression, json.dumps(regression.to_json(), indent=1) + "\n")
         heard = [send(lambda: tracker.regression(results.work, regression, pictures))]
     else:
@@ -84,23 +87,31 @@ def write_report(
     heard += [send(partial(tracker.report, results.work, path)) for path in [*files, paths.report]]
     made_of = _made_of(results, tracker)
     if made_of is not None and all(heard) and not failures:
+        made_of["files"] = {path.name: file_digest(path) for path in written}
         write_file(paths.reported, json.dumps(made_of, indent=1) + "\n")
     mirror_of(results.work.storage).send_files(paths.folder)
     return paths.report
 
 
-def is_reported(results: SweepResults, tracker: Tracker) -> bool:
-    """Whether the report was made, and tracked in the same place, of just these results."""
+def is_reported(results: SweepResults, regression: Regression | None, tracker: Tracker) -> bool:
+    """Whether the report was made of just these results, and all of it is here and in MLflow."""
     paths = results.work.sweep_paths
     try:
         kept = json.loads(paths.reported.read_text())
-    except (OSError, ValueError):
+        files = kept.pop("files")
+        is_whole = all(file_digest(paths.folder / name) == files[name] for name in files)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    return paths.report.is_file() and kept == _made_of(results, tracker)
+    if not is_whole or kept != _made_of(results, tracker):
+        return False
+    return regression is None or tracker.has_regression(regression)
 
 
-def _made_of(results: SweepResults, tracker: Tracker) -> dict[str, str] | None:
-    """What a report depends on; None while MLflow is away, for it has to come there yet."""
+def _made_of(results: SweepResults, tracker: Tracker) -> dict[str, Any] | None:
+    """What a report depends on; None while MLflow is away, for it has to come there yet.
+
+    The run in MLflow is among it: a store that was made anew has another.
+    """
     if not isinstance(tracker, MlflowTracker):
         return None
     return {
@@ -109,6 +120,7 @@ def _made_of(results: SweepResults, tracker: Tracker) -> dict[str, str] | None:
         "rows": content_key(sealed_digests(results)),
         "trials": content_key([trial.key for trial in results.trials]),
         "tracked": hide_password(tracker.uri),
+        "run": tracker.run_id,
     }
 
 

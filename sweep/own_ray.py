@@ -13,6 +13,8 @@ from sweep.secrets import keep_token_private
 # What a trial needs; torch imports its compiler's front end with the first optimizer.
 NEEDED_TO_TRAIN = ["torch._dynamo", "sweep.training.tune"]
 
+CLOSE_SECONDS = 60.0  # to wait for a start that is under way; it takes seconds
+
 
 class OwnRay:
     """A cluster of one node that listens on loopback alone and ends with this process.
@@ -46,10 +48,11 @@ class OwnRay:
         """End it, also while it is starting."""
         import ray
 
-        self._up.wait()
+        if not self._up.wait(CLOSE_SECONDS):
+            return  # it hangs on the way up; the kernel ends it with this process
         ray.shutdown()
         self._over.set()
-        self._thread.join()
+        self._thread.join(CLOSE_SECONDS)
 
     def _serve(self) -> None:
         import ray

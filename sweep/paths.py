@@ -138,6 +138,11 @@ class ClaimPaths:
     def picture(self) -> Path:
         return self.folder / "claims.png"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.table, self.record, self.picture
+
 
 @dataclass(frozen=True)
 class SuitePaths:

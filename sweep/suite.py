@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.checking import plan_sweep
 from sweep.claims import SweepClaims, check_claims, judge_claims
 from sweep.config import SuiteConfig
 from sweep.errors import UserError
@@ -13,7 +14,7 @@ from sweep.execution import Cluster
 from sweep.mirror import mirror_of
 from sweep.outcome import report_sweep
 from sweep.paths import Storage
-from sweep.pipeline import SweepResult, plan_sweep, run_sweep
+from sweep.pipeline import SweepResult, run_sweep
 from sweep.progress import Progress
 from sweep.results import SweepResults, load_results, settle_regression
 from sweep.sealing import write_file

@@ -59,11 +59,11 @@ def check(
     set_: SetOption = None,
 ) -> None:
     """Validate a sweep file and print the plan; nothing is kept."""
+    from sweep.checking import plan_sweep
     from sweep.cluster import RayCluster
     from sweep.data.partitions import prepared_data
     from sweep.forecast import forecast
     from sweep.paths import open_storage
-    from sweep.pipeline import plan_sweep
     from sweep.report.terminal import print_forecast, print_plan
     from sweep.suite import open_suite
     from sweep.sweepfile import is_suite, load_sweep

@@ -31,9 +31,10 @@ from sweep.tracking import hide_password
 
 if TYPE_CHECKING:
     from sweep.capacity import Capacity
+    from sweep.checking import Plan
     from sweep.config import SweepConfig
     from sweep.forecast import Forecast
-    from sweep.pipeline import Plan, SweepResult
+    from sweep.pipeline import SweepResult
     from sweep.suite import SuiteResult
 
 

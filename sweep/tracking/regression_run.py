@@ -22,6 +22,16 @@ def regression_content(work: Work, regression: Regression, pictures: Sequence[Pa
     return describe_regression(regression, work.config.name, sealed_at(work), files)
 
 
+def regression_digest(regression: Regression) -> str:
+    """A digest of its results."""
+    return content_key(regression.to_json())
+
+
+def regression_identity(digest: str) -> str:
+    """By what its run is found again."""
+    return f"regression={digest}"
+
+
 def describe_regression(
     regression: Regression, sweep: str, timestamp: int, pictures: Mapping[str, bytes]
 ) -> RunContent:
@@ -31,13 +41,13 @@ def describe_regression(
     keys that every regression has; all else is in the files.
     """
     record = regression.to_json()
-    digest = content_key(record)
+    digest = regression_digest(regression)
     tables = {stem: table.map(plain_text) for stem, table in regression.tables().items()}
     files = {f"{stem}.csv": table.to_csv(index=False).encode() for stem, table in tables.items()}
     files["regression.json"] = (json.dumps(record, indent=1) + "\n").encode()
     files["regression.txt"] = ("\n".join(read_regression(regression)) + "\n").encode()
     return RunContent(
-        identity=f"regression={digest}",
+        identity=regression_identity(digest),
         name=f"regression of {regression.response}, {regression.num_trials} trials",
         timestamp=timestamp,
         digest=digest,

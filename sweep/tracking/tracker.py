@@ -28,7 +28,11 @@ from sweep.tracking.embedded import open_embedded
 from sweep.tracking.known import KnownRun
 from sweep.tracking.linked import data_inputs
 from sweep.tracking.owntags import write_own_tags
-from sweep.tracking.regression_run import regression_content
+from sweep.tracking.regression_run import (
+    regression_content,
+    regression_digest,
+    regression_identity,
+)
 from sweep.tracking.store import TAG, answering, connect
 from sweep.tracking.views import make_views
 from sweep.tracking.writer import RunWriter
@@ -49,6 +53,9 @@ class Tracker(Protocol):
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         """A regression, with pictures of it."""
 
+    def has_regression(self, regression: Regression) -> bool:
+        """Whether a regression is there, whole."""
+
     def report(self, work: Work, page: Path) -> None:
         """The report's page."""
 
@@ -65,6 +72,9 @@ class NullTracker:
     def regression(self, work: Work, regression: Regression, pictures: Sequence[Path]) -> None:
         pass
 
+    def has_regression(self, regression: Regression) -> bool:  # noqa: ARG002
+        return False
+
     def report(self, work: Work, page: Path) -> None:
         pass
 
@@ -73,8 +83,11 @@ class MlflowTracker:
     """Projects results into an MLflow tracking store.
 
     uri: of a tracking server or database; None is SQLite inside the storage.
+    run_id: of the run that holds the sweep's file and report, once begun.
     Raises UserError from `begin` if nothing answers there.
     """
+
+    run_id = ""
 
     def __init__(self, storage: Storage, uri: str | None = None) -> None:
         self.uri = uri or storage.tracking_uri
@@ -105,6 +118,10 @@ class MlflowTracker:
         with answering(self.uri):
             self._runs.write(regression_content(work, regression, pictures))
 
+    def has_regression(self, regression: Regression) -> bool:
+        digest = regression_digest(regression)
+        return bool(self._runs.has(regression_identity(digest), digest))
+
     def report(self, work: Work, page: Path) -> None:
         with answering(self.uri):
             self._runs.put_files(self._sweep_run(work), {page.name: page.read_bytes()})
@@ -126,6 +143,7 @@ class MlflowTracker:
         run = self._sweep_run(work)
         self._runs.put_files(run, {"sweep.yaml": source.encode()})
         self._runs.finish(run)
+        self.run_id = run.run_id
         self._report = report_link(self._experiment, run.run_id)
         self._inputs = data_inputs(work.data)
         views = make_views(work.config)

@@ -13,13 +13,14 @@ from pyarrow import fs
 from sweep import bucket as buckets
 from sweep import lease as leases
 from sweep.bucket import Bucket
+from sweep.checking import plan_sweep
 from sweep.errors import ClusterLost, UserError
 from sweep.execution import LocalProcess
 from sweep.export import export_rows
 from sweep.lease import lease_holder, only_lease
 from sweep.mirror import mirror_of, sync_sweep
 from sweep.paths import claim_storage, open_storage
-from sweep.pipeline import plan_sweep, run_sweep
+from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.results import load_results, rows_digest
 from sweep.sealing import seal, write_file

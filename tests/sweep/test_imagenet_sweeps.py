@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 from torchvision import models
 
+from sweep.checking import plan_sweep
 from sweep.execution import LocalProcess
 from sweep.forecast import forecast
 from sweep.paths import open_storage
-from sweep.pipeline import plan_sweep, run_sweep
+from sweep.pipeline import run_sweep
 from sweep.progress import SilentProgress
 from sweep.published import read_published
 from sweep.published.compare import compare_published, network_key

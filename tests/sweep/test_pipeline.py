@@ -6,12 +6,13 @@ import json
 import pytest
 
 from sweep.capacity import Capacity, Node, check_capacity
+from sweep.checking import plan_sweep
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
 from sweep.export import export_rows
 from sweep.paths import open_storage
-from sweep.pipeline import plan_sweep, run_sweep
+from sweep.pipeline import run_sweep
 from sweep.progress import PlainProgress, SilentProgress
 from sweep.sweepfile import load_sweep
 from sweep.tracking import connect, search_runs

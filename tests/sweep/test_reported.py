@@ -81,3 +81,30 @@ def test_a_report_that_mlflow_lacks_is_brought(sweep):
     assert UNCHANGED not in sweep.run(tracking_uri="embedded")
     assert json.loads(sweep.paths.reported.read_text())["tracked"].startswith("sqlite:///")
     assert UNCHANGED in sweep.run(tracking_uri="embedded")
+
+
+def test_what_is_gone_from_the_folder_comes_back(sweep):
+    sweep.paths.regression.unlink()
+    assert UNCHANGED not in sweep.run()
+    assert sweep.paths.regression.is_file()
+    sweep.paths.report.write_text("another's")
+    assert UNCHANGED not in sweep.run()
+    assert sweep.paths.report.read_text() != "another's"
+    assert UNCHANGED in sweep.run()
+
+
+def test_what_is_gone_from_mlflow_comes_back(sweep):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(sweep.storage.tracking_uri)
+    experiment = client.get_experiment_by_name("small").experiment_id
+
+    def roles():
+        runs = client.search_runs([experiment])
+        return {run.data.tags["idsweep.role"]: run.info.run_id for run in runs}
+
+    for role in ("regression", "sweep"):
+        client.delete_run(roles()[role])
+        assert UNCHANGED not in sweep.run()
+        assert role in roles()
+    assert UNCHANGED in sweep.run()

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
+from sweep.checking import plan_sweep
 from sweep.config import SweepConfig
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
 from sweep.paths import Storage, open_storage
-from sweep.pipeline import plan_sweep, run_sweep
+from sweep.pipeline import run_sweep
 from sweep.planning import place_in_space
 from sweep.progress import PlainProgress
 from sweep.space import make_trials, point_of
