@@ -12,7 +12,7 @@ import argparse
 from dataclasses import dataclass, field, fields
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-MOST_REPORTS_A_SECOND = 25.0  # as sweep/training/tune.py has it
+MOST_REPORTS_A_SECOND = 25.0  # as sweep/training/trainable.py has it
 LENGTHS = {"1 min": MINUTE, "10 min": 10 * MINUTE, "1 h": HOUR, "8 h": 8 * HOUR, "1 day": DAY}
 
 

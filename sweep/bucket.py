@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from pyarrow import fs
 
 from sweep.diskspace import is_full
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 from sweep.sealing import TEMPORARY_PREFIX
 
 PAUSES = (1.0, 4.0, 10.0)  # seconds between tries, for a bucket that is disturbed for a moment
@@ -166,8 +166,8 @@ def _told(uri: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        says = first_line(error)
         raise UserError(
-            f"storage {uri} can't be used ({first_line}): check the name, AWS_ENDPOINT_URL and "
+            f"storage {uri} can't be used ({says}): check the name, AWS_ENDPOINT_URL and "
             "the credentials in the environment"
         ) from error

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import socket
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +15,8 @@ from sweep.capacity import (
     with_autoscaler,
 )
 from sweep.config import SweepConfig
-from sweep.errors import ClusterLost, UserError
+from sweep.connection import check_answers, join, no_token, show_token
+from sweep.errors import ClusterLost, UserError, first_line
 from sweep.lifeline import Lifeline
 from sweep.own_ray import OwnRay
 from sweep.paths import Storage, storage_id
@@ -31,7 +27,6 @@ if TYPE_CHECKING:  # so that Ray can start before torch and more of its size is 
     from sweep.training.supply import Supply
     from sweep.work import Failure, Work
 
-CONNECT_SECONDS = 3.0
 AUTOSCALER_SECONDS = 60.0
 
 
@@ -40,7 +35,7 @@ class RayCluster:
     """Ray Tune around training, measuring actors beside it.
 
     address: of a running cluster ("host:port", "auto"); None starts one on this machine
-        that listens on loopback alone and ends with this process.
+        that ends with this process.
     end: ends this process in order if the cluster is lost and Ray hangs; without, Ray ends it
         after a minute.
     """
@@ -172,27 +167,27 @@ class RayCluster:
             return self._lifeline
         if self.address is not None:
             check_answers(self.address)
-            _show_token(self.address)
+            show_token(self.address)
         import ray
 
         try:
             if self.address is None:
                 self._start(config).wait()
             else:
-                _join(self.address)
+                join(self.address)
         except ray.exceptions.AuthenticationError as error:
-            raise _no_token(self.address) from error
+            raise no_token(self.address) from error
         except Exception as error:  # as plain as Ray raises it when a part of it died, or is slow
-            first_line = (str(error).splitlines() or [""])[0]
+            says = first_line(error)
             if self.address is None:
                 raise ClusterLost(
-                    f"Ray could not be started on this machine ({first_line}); what is sealed is "
+                    f"Ray could not be started on this machine ({says}); what is sealed is "
                     "kept: the same command goes on from there"
                 ) from error
             if not isinstance(error, (ConnectionError, RuntimeError, ValueError)):
                 raise
             raise UserError(
-                f"no Ray cluster at {self.address} ({first_line}): "
+                f"no Ray cluster at {self.address} ({says}): "
                 "start one with `ray start --head`, or leave --address out"
             ) from error
         self._lifeline = self._hold()
@@ -210,17 +205,6 @@ class RayCluster:
             here=self.address is None,
             end=self.end,
         )
-
-
-def _join(address: str) -> None:
-    """Connect to a running cluster; RAY_AUTH_MODE must say whether it demands a token."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
-    import ray
-
-    handler = signal.getsignal(signal.SIGTERM)
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)  # Ray's own would abort this process
 
 
 def _cluster_capacity(address: str) -> Capacity:
@@ -243,58 +227,6 @@ def _autoscaler() -> dict[str, Any] | None:
     with NodeCalls(head) as calls:
         answers = calls.ask(autoscaling_config, seconds=AUTOSCALER_SECONDS).given()
     return next(iter(answers.values()), None)
-
-
-def check_answers(address: str) -> None:
-    """Ray waits long for a cluster that isn't there; a connection tells within seconds."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if address == "auto":
-        return
-    if not colon or not port.isdigit():
-        raise UserError(f"--address takes HOST:PORT or auto, but got {address!r}")
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            f"nothing answers at Ray address {address} ({error}): "
-            "start a cluster there with `ray start --head`, or leave --address out"
-        ) from error
-
-
-def _show_token(address: str) -> None:
-    """Raise UserError if the cluster turns this process away.
-
-    Ray itself would try for half a minute, and say so on standard error once a second.
-    """
-    import grpc  # type: ignore[import-untyped]
-    import ray
-    from ray._private import services
-    from ray._private.grpc_utils import init_grpc_channel
-    from ray.core.generated import autoscaler_pb2, autoscaler_pb2_grpc
-
-    found = services.canonicalize_bootstrap_address(address)  # of "auto", what runs here
-    if found is None:
-        return
-    try:
-        with init_grpc_channel(found) as channel:
-            service = autoscaler_pb2_grpc.AutoscalerStateServiceStub(channel)
-            service.GetClusterStatus(
-                autoscaler_pb2.GetClusterStatusRequest(), timeout=CONNECT_SECONDS
-            )
-    except ray.exceptions.AuthenticationError as error:
-        raise _no_token(address) from error
-    except (grpc.RpcError, ValueError) as error:
-        # Whatever else is wrong, Ray says it better when it connects.
-        if getattr(error, "code", lambda: None)() == grpc.StatusCode.UNAUTHENTICATED:
-            raise _no_token(address) from error
-
-
-def _no_token(address: str | None) -> UserError:
-    return UserError(
-        f"the Ray cluster at {address} demands its token, and this process has none or another: "
-        "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a copy of the head's "
-        "~/.ray/auth_token"
-    )
 
 
 class _Forward:

@@ -23,3 +23,8 @@ class Diverged(TrialFailure):
 
 class ClusterLost(Exception):  # noqa: N818 - nobody's mistake: the same command goes on
     """The Ray cluster under a running sweep is gone, or its lease; what is sealed is kept."""
+
+
+def first_line(error: object) -> str:
+    """Of what an error says; its kind, if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-GIGABYTE = 1e9
+from sweep.capacity import GIGABYTE
+from sweep.errors import first_line
 
 
 @dataclass(frozen=True)
@@ -189,11 +190,7 @@ def _answer(call: Any, left: float, seconds: float) -> Any:
         cause = error.cause or error
         return NoAnswer(f"{type(cause).__name__}: {_last_line(cause)}")
     except RayError as error:
-        return NoAnswer(f"{type(error).__name__}: {_first_line(error)}")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:200]
+        return NoAnswer(f"{type(error).__name__}: {first_line(error)[:200]}")
 
 
 def _last_line(error: BaseException) -> str:

@@ -11,13 +11,15 @@ from sweep.capacity import GIGABYTE, Node
 from sweep.secrets import keep_token_private
 
 # What a trial needs; torch imports its compiler's front end with the first optimizer.
-NEEDED_TO_TRAIN = ["torch._dynamo", "sweep.training.tune"]
+NEEDED_TO_TRAIN = ["torch._dynamo", "sweep.training.trainable"]
 
 CLOSE_SECONDS = 60.0  # to wait for a start that is under way; it takes seconds
 
 
 class OwnRay:
-    """A cluster of one node that listens on loopback alone and ends with this process.
+    """A cluster of one node that ends with this process.
+
+    Its address is loopback's; Ray binds some of its ports on all addresses, behind the token.
 
     preload: whether the workers that Ray starts at once, one a core, import what training
         needs while the caller does other things.

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 
 # pandas names the column of its row labels so, in Parquet and in CSV.
 ROW_LABELS = "__index_level_0__"
@@ -63,8 +63,9 @@ def read_points(path: str | Path) -> PointFile:
             raise UserError(
                 f"can't read {path} ({error.strerror}): name a file that can be read"
             ) from error
+        says = first_line(error).rstrip(".")
         raise UserError(
-            f"{path} is no whole {path.suffix} file ({_first_line(error)}): write it again"
+            f"{path} is no whole {path.suffix} file ({says}): write it again"
         ) from error
     if not points.size:
         raise UserError(f"{path} holds no points (shape {points.shape}): write some into it")
@@ -245,7 +246,3 @@ def _counts_up(row: list[str]) -> bool:
     """
     cells = row[1:] if row[:1] == [""] else row
     return len(cells) > 1 and cells == [str(number) for number in range(len(cells))]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -12,7 +12,7 @@ from typing import Literal
 from sweep.config import SweepConfig
 from sweep.data.partitions import ImageData
 from sweep.diskspace import is_full
-from sweep.errors import TrialFailure, UserError
+from sweep.errors import TrialFailure, UserError, first_line
 from sweep.paths import Storage, SweepPaths, TrialPaths
 from sweep.sealing import write_file
 from sweep.secrets import hide_password
@@ -29,6 +29,9 @@ NOT_HELPED = (
     IsADirectoryError,
     NotADirectoryError,
 )
+# A worker that dies is tried again this often, as is what a network, a disk or want of memory
+# made fail; a bad trial is not: its exception is caught and recorded instead.
+WORKER_RETRIES = 3
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's words, and the processor's
 RAY_OUT_OF_MEMORY = "running low on memory"
 # Where one attempt begins in what Tune keeps of them; the line on which a traceback ends.
@@ -96,10 +99,10 @@ def describe_failure(stage: str, error: BaseException) -> Failure:
         if isinstance(error, Hung):
             return Failure(stage, str(error), error.traceback, "hang")
         return Failure(stage, hide_password(str(error)), hide_password(details))
-    first_line = hide_password((str(error).splitlines() or [""])[0])
+    says = hide_password(first_line(error))
     details = hide_password("".join(traceback.format_exception(error)))
     kind: Kind = "disk" if is_full(error) else "memory" if wants_memory(error) else "error"
-    return Failure(stage, f"{type(error).__name__}: {first_line}", details, kind)
+    return Failure(stage, f"{type(error).__name__}: {says}", details, kind)
 
 
 def can_be_helped(error: BaseException) -> bool:

@@ -35,6 +35,7 @@ def test_ray_is_thin():
     assert users == {
         "sweep/autoscaler.py",  # on Kubernetes, what the cluster may grow to
         "sweep/cluster.py",
+        "sweep/connection.py",  # whether a cluster answers and lets us in
         "sweep/doctor/probe.py",  # runs on a node, and asks where Ray spills there
         "sweep/doctor/ray_facts.py",  # whom a cluster lets in
         "sweep/measuring/actors.py",
@@ -44,6 +45,7 @@ def test_ray_is_thin():
         "sweep/training/distributed.py",  # Ray Train within a trial of Tune
         "sweep/training/scheduling.py",  # Tune's schedulers, for tune.py
         "sweep/training/searching.py",  # Tune's searchers, asked and told without a cluster
+        "sweep/training/trainable.py",  # what a worker of Tune does
         "sweep/training/tune.py",
     }
 

@@ -55,7 +55,8 @@ class SweepConfig(Section):
     stop: dict[Metric, float] = Field(
         default={},
         description="a trial ends with the first epoch at which one of these is reached: an "
-        "accuracy at least, a loss at most, such as {test_accuracy: 0.99}",
+        "accuracy at least, a loss at most, such as {test_accuracy: 0.99}. A bound made harder "
+        "later leaves what an easier one has stopped as it is sealed",
     )
     resources: ResourcesConfig = ResourcesConfig()
     measure: MeasureConfig = MeasureConfig()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sweep.data.local import find_files
 from sweep.data.source import ArraySplit, Source
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from sweep.config import DataConfig
@@ -161,5 +161,5 @@ def _read_records(path: Path, label_bytes: int) -> NDArray[np.uint8]:
 
 
 def _broken(path: Path, reason: object) -> UserError:
-    first_line = (str(reason).splitlines() or [type(reason).__name__])[0]
-    return UserError(f"data.path: {path} can't be read ({first_line}): get it anew")
+    says = first_line(reason)
+    return UserError(f"data.path: {path} can't be read ({says}): get it anew")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pyarrow import fs
 
 from sweep.data.local import lack
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from sweep.config import DataConfig
@@ -109,8 +109,8 @@ def _endpoint_of_environment() -> str | None:
 def _unreachable(where: str, error: Exception) -> UserError:
     if isinstance(error, UserError):
         return error
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    says = first_line(error)
     return UserError(
-        f"data.path: {where} can't be reached ({first_line}): check the path, "
+        f"data.path: {where} can't be reached ({says}): check the path, "
         "data.storage_options and the credentials in the environment"
     )

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sweep.data.filesystem import StoredFiles
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 
 ENDINGS = {
     "arrow": (".arrow", ".feather", ".ipc"),
@@ -77,10 +77,9 @@ def reading(files: StoredFiles, path: str) -> Iterator[None]:
     except UserError:
         raise
     except (OSError, ValueError, NotImplementedError, pa.ArrowException) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        says = first_line(error)
         raise UserError(
-            f"data.path: {files.short(path)} can't be read ({first_line}): write it anew, "
-            "or take it out"
+            f"data.path: {files.short(path)} can't be read ({says}): write it anew, or take it out"
         ) from error
 
 

@@ -1,9 +1,10 @@
 """`idsweep doctor`: what is wrong with a cluster or this machine, and what to do about it."""
 
-from sweep.doctor.checks import FAIL, OK, WARN, Diagnosis, Finding, judge
+from sweep.doctor.checks import judge
 from sweep.doctor.collect import Question, collect
 from sweep.doctor.examination import examine
 from sweep.doctor.facts import ClusterFacts, Facts, NodeFacts, SweepFacts, TrackingFacts
+from sweep.doctor.findings import FAIL, OK, WARN, Diagnosis, Finding
 
 __all__ = [
     "FAIL",

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.cluster import RayCluster, check_answers
+from sweep.cluster import RayCluster
 from sweep.config import SweepConfig
+from sweep.connection import check_answers
 from sweep.doctor.facts import ClusterFacts, Facts, NodeFacts, SweepFacts, TrackingFacts
 from sweep.doctor.probe import examine, lacking, versions
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 from sweep.needs import needed
 from sweep.nodes import NodeCalls, RayNode, ray_nodes
 from sweep.paths import Storage
@@ -82,8 +83,8 @@ class _Task:
         except UserError as error:
             self._result = str(error)
         except Exception as error:
-            first_line = (str(error).splitlines() or [""])[0][:200]
-            self._result = f"{type(error).__name__}: {first_line}"
+            says = first_line(error)[:200]
+            self._result = f"{type(error).__name__}: {says}"
 
     def result(self, seconds: float) -> Any:
         """What it returned; a string says why there is nothing."""

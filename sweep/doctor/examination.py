@@ -8,8 +8,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep.doctor.checks import Diagnosis, judge
+from sweep.doctor.checks import judge
 from sweep.doctor.collect import Question, collect
+from sweep.doctor.findings import Diagnosis
 from sweep.errors import UserError
 from sweep.paths import Storage, open_storage
 from sweep.suite import open_suite

@@ -13,9 +13,9 @@ from typing import Any
 import ray
 
 from sweep.arrival import arrive
+from sweep.capacity import GIGABYTE
 from sweep.diskspace import disk_full
 from sweep.errors import TrialFailure
-from sweep.measuring.plan import GIGABYTE
 from sweep.measuring.schedule import Schedule
 from sweep.measuring.session import Session
 from sweep.measuring.units import Unit

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sweep.capacity import GIGABYTE
 from sweep.config import MeasureConfig
 from sweep.errors import TrialFailure
 from sweep.models.layers import Layer
@@ -19,7 +20,6 @@ from sweep.models.layers import Layer
 # back to the system at once, and touching new memory costs more than a larger batch gains.
 BATCH_BYTES = {"cpu": 96 << 20, "cuda": 1 << 30}
 MAX_BATCH = 256
-GIGABYTE = 1e9
 # What a process takes beside a network and its batch: torch and all else that is imported,
 # and memory that the heap doesn't give back.
 PROCESS_BYTES = 1 << 30

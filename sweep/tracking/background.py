@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 
+from sweep.errors import first_line
 from sweep.paths import Storage
 from sweep.progress import Progress
 from sweep.results import load_trial
@@ -16,7 +17,9 @@ from sweep.tracking.tracker import MlflowTracker, NullTracker, Tracker
 from sweep.work import Work
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds between attempts to reach MLflow again
-PATIENCE_SECONDS = 60.0  # at the end of a sweep, without any trial being tracked
+# At the end of a sweep, without any trial being tracked; MLflow's runs are also looked through
+# then, page by page, which takes the longer the more there are.
+PATIENCE_SECONDS, PATIENCE_PER_RUN = 60.0, 0.05
 
 
 class TrackingThread:
@@ -37,6 +40,7 @@ class TrackingThread:
         self._pending: deque[Trial] = deque()
         self._begun = False
         self._away = False
+        self._submitted = 0
         self._moved = time.monotonic()  # when something was tracked last
         self._stopped = threading.Event()
         self._wanted = threading.Event()
@@ -56,6 +60,7 @@ class TrackingThread:
         self._wanted.set()
 
     def submit(self, trial: Trial) -> None:
+        self._submitted += 1
         self._queue.put(trial)
         self._wanted.set()
 
@@ -64,11 +69,12 @@ class TrackingThread:
         self._queue.put(None)
         self._wanted.set()
         self._moved = time.monotonic()
+        patience = PATIENCE_SECONDS + PATIENCE_PER_RUN * self._submitted
         while self._thread.is_alive():
             self._thread.join(0.2)  # short, so that Ctrl-C is heard
-            if time.monotonic() - self._moved > PATIENCE_SECONDS:
+            if time.monotonic() - self._moved > patience:
                 self._stopped.set()
-                self._tell_away(f"MLflow did nothing for {PATIENCE_SECONDS:.0f} s")
+                self._tell_away(f"MLflow did nothing for {patience:.0f} s")
                 break
         return None if self._away else self._mlflow.uri
 
@@ -90,7 +96,7 @@ class TrackingThread:
                     wait = FIRST_WAIT
                 except Exception as error:  # whatever MLflow does, the sweep goes on
                     self._begun = False  # what is there must be looked at again
-                    self._tell_away(str(error))
+                    self._tell_away(first_line(error))
                     due, wait = time.monotonic() + wait, min(2 * wait, LONGEST_WAIT)
                     if draining:
                         return
@@ -126,13 +132,12 @@ class TrackingThread:
         try:
             self._mlflow.settle()
         except Exception as error:
-            self._tell_away(str(error))
+            self._tell_away(first_line(error))
 
     def _tell_away(self, reason: str) -> None:
         if not self._away:
-            first_line = (reason.splitlines() or [""])[0]
             self._away = True
             self._progress.note(
-                f"tracking is off: {hide_password(first_line)}; the sweep goes on, it is tried "
+                f"tracking is off: {hide_password(reason)}; the sweep goes on, it is tried "
                 f"again, and `idsweep track {self._work.config.name}` catches up"
             )

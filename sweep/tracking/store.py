@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.collector import collector_paused
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 from sweep.secrets import hide_password
 
 TAG = "idsweep."
@@ -49,13 +49,12 @@ def answering(uri: str) -> Iterator[None]:
             "idsweep[postgres] and write postgresql+psycopg2://..., or ask for a server before it"
         ) from error
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        first_line = (str(error).splitlines() or [""])[0][:200]
+        says = first_line(error)[:200]
         for code, problem in REFUSALS.items():
-            if f"failed with error code {code}" in first_line:
+            if f"failed with error code {code}" in says:
                 raise UserError(f"MLflow at {hide_password(uri)} {problem}") from error
         raise UserError(
-            f"MLflow at {hide_password(uri)} failed ({type(error).__name__}: "
-            f"{hide_password(first_line)})"
+            f"MLflow at {hide_password(uri)} failed ({type(error).__name__}: {hide_password(says)})"
         ) from error
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 from sweep.arrival import arrive
 from sweep.config import TrialResources
-from sweep.errors import TrialFailure
-from sweep.mirror import fetch_trial, mirror_of
+from sweep.errors import TrialFailure, first_line
 from sweep.space import Trial
 from sweep.training.checkpoints import Record, is_trained, read_history
 from sweep.training.generations import next_segment
@@ -26,13 +25,12 @@ from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
 from sweep.training.team import Team
 from sweep.training.trainer import train_trial
 from sweep.watchdog import progress, watched
-from sweep.work import Work
+from sweep.work import WORKER_RETRIES, Work
 
 # Coordinators at once. Each is a process of some 400 MB on the head node, where the driver is
 # too; more trials than this wait for their turn even where there is room for their workers.
 COORDINATORS = 16
 HEAD = "node:__internal_head__"
-WORKER_RETRIES = 3
 POLL_SECONDS = 1.0
 ABANDONED = "abandoned"
 
@@ -72,7 +70,6 @@ def train_distributed(
     paths = work.paths(trial)
     for _ in range(WORKER_RETRIES + 1):
         lost = _attempt(trial, work, report, resources)
-        fetch_trial(work.storage, paths)
         if segment.is_sealed:
             return []
         sealed = as_trained(work.config, trial, paths)
@@ -200,8 +197,8 @@ def _work(config: dict[str, Any]) -> None:
         _train_share(config)
     except Exception as error:
         ours = isinstance(error, TrialFailure)
-        first_line = (str(error).splitlines() or [""])[0]
-        reason = str(error) if ours else f"{type(error).__name__}: {first_line}"
+        says = first_line(error)
+        reason = str(error) if ours else f"{type(error).__name__}: {says}"
         details = "".join(traceback.format_exception(error))
         config["told"].put(("failed", (reason, details, ours)))
         raise
@@ -241,8 +238,6 @@ def _train_share(config: dict[str, Any]) -> None:
             team=team,
             segment=next_segment(work, trial) if trial.population else WHOLE,
         )
-    if team.leads:
-        mirror_of(work.storage).send_all(work.paths(trial).folder)
 
 
 def _worker_died(error: Exception) -> bool:

@@ -8,13 +8,13 @@ any time goes on where it was, to the same bits.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sweep.config import SweepConfig
 from sweep.errors import Diverged
-from sweep.mirror import fetch_trial, mirror_of
 from sweep.sealing import is_sealed, read_manifest, write_file
 from sweep.space import Trial, make_trials
 from sweep.training.checkpoints import is_trained
@@ -28,11 +28,11 @@ def next_segment(work: Work, trial: Trial) -> Segment:
 
     Raises Diverged if its loss is not finite and nobody's weights were there to take over.
     """
-    paths, mirror = work.paths(trial), mirror_of(work.storage)
-    mirror.fetch_all(work.sweep_paths.exchanges(trial.population))
+    paths = work.paths(trial)
     stops = exchanges(work.config.scheduler, trial.config.training.epochs)
-    passed = [epoch for epoch in stops if is_sealed(paths.state(epoch))]
-    until = next((epoch for epoch in stops if epoch not in passed), None)
+    last = _last_state(work, trial)
+    passed = [epoch for epoch in stops if epoch <= last]
+    until = next((epoch for epoch in stops if epoch > last), None)
     end = None if until is None else paths.state(until)
     exploits = [
         {"epoch": epoch, **found}
@@ -42,17 +42,22 @@ def next_segment(work: Work, trial: Trial) -> Segment:
     facts = {"population": trial.population, "exploits": exploits}
     if not passed:
         return Segment(until=until, end=end, facts=facts)
-    begin = paths.state(passed[-1])
-    mirror.fetch(begin, whole=True)
-    now = exploits[-1] if exploits and exploits[-1]["epoch"] == passed[-1] else None
+    begin = paths.state(last)
+    now = exploits[-1] if exploits and exploits[-1]["epoch"] == last else None
     values = exploits[-1]["values"] if exploits else {}
     if now is None:
         if reason := read_manifest(begin)["diverged"]:
             raise Diverged(reason)
         return Segment(begin, None, until, end, values, facts)
-    source = work.sweep_paths.trial(now["from"]).state(passed[-1])
-    mirror.fetch(source, whole=True)
+    source = work.sweep_paths.trial(now["from"]).state(last)
     return Segment(begin, source, until, end, values, facts)
+
+
+def _last_state(work: Work, trial: Trial) -> int:
+    """The last epoch whose state is sealed; 0 if none is. Earlier ones may be gone by then."""
+    stops = exchanges(work.config.scheduler, trial.config.training.epochs)
+    paths = work.paths(trial)
+    return next((epoch for epoch in reversed(stops) if is_sealed(paths.state(epoch))), 0)
 
 
 def _exploit_of(work: Work, trial: Trial, epoch: int) -> dict[str, Any] | None:
@@ -73,12 +78,12 @@ class Populations:
             if trial.population:
                 self._members.setdefault(trial.population, []).append(trial)
                 self._by_key[trial.key] = trial
+        self._last = {key: _last_state(work, trial) for key, trial in self._by_key.items()}
         self._gone: set[str] = set()
 
     def arrive(self, trial_key: str) -> None:
-        """A member has sealed a state, perhaps on another machine."""
-        trial = self._by_key[trial_key]
-        fetch_trial(self._work.storage, self._work.paths(trial))
+        """A member has sealed a state."""
+        self._last[trial_key] = _last_state(self._work, self._by_key[trial_key])
 
     def lose(self, trial_key: str) -> None:
         """A member failed: the others don't wait for it."""
@@ -87,14 +92,12 @@ class Populations:
     def regain(self, trial_key: str) -> None:
         """A member is tried again."""
         self._gone.discard(trial_key)
+        self.arrive(trial_key)
 
     def may_go_on(self, trial_key: str) -> bool:
         """Whether the member's next segment can begin: no exchange of weights is open."""
-        trial = self._by_key[trial_key]
-        stops = exchanges(self._work.config.scheduler, trial.config.training.epochs)
-        paths = self._work.paths(trial)
-        passed = [epoch for epoch in stops if is_sealed(paths.state(epoch))]
-        return not passed or self._is_settled(trial, passed[-1])
+        last = self._last[trial_key]
+        return not last or self._is_settled(self._by_key[trial_key], last)
 
     def _is_settled(self, trial: Trial, epoch: int) -> bool:
         """Whether it is written who goes on from whose weights; done now if all are there."""
@@ -102,13 +105,14 @@ class Populations:
         if file.is_file():
             return True
         members = self._members[trial.population]
-        there = [one for one in members if is_sealed(self._work.paths(one).state(epoch))]
+        there = [one for one in members if self._last[one.key] >= epoch]
         missing = [one for one in members if one not in there]
         if any(self._is_awaited(one) for one in missing):
             return False
         content = settle(self._work.config, there, self._states(there, epoch), epoch)
         write_file(file, json.dumps(content, indent=1) + "\n")
-        mirror_of(self._work.storage).send_files(file.parent)
+        if not missing:  # else one that is tried again later may begin from an earlier one
+            _remove(self._work, members, before=epoch)
         return True
 
     def _is_awaited(self, trial: Trial) -> bool:
@@ -126,9 +130,15 @@ def remove_states(work: Work, trials: Iterable[Trial]) -> None:
             members.setdefault(trial.population, []).append(trial)
     for group in members.values():
         if all(is_trained(trial, work.paths(trial)) for trial in group):
-            for trial in group:
-                for epoch in exchanges(work.config.scheduler, trial.config.training.epochs):
-                    shutil.rmtree(work.paths(trial).state(epoch), ignore_errors=True)
+            _remove(work, group)
+
+
+def _remove(work: Work, members: Iterable[Trial], before: float = math.inf) -> None:
+    """Delete the states of earlier epochs."""
+    for trial in members:
+        for epoch in exchanges(work.config.scheduler, trial.config.training.epochs):
+            if epoch < before:
+                shutil.rmtree(work.paths(trial).state(epoch), ignore_errors=True)
 
 
 def in_generations(work: Work, trials: Iterable[Trial]) -> Iterator[Trial]:
@@ -147,6 +157,7 @@ def in_generations(work: Work, trials: Iterable[Trial]) -> Iterator[Trial]:
             if populations.may_go_on(trial.key):
                 paths.failure.unlink(missing_ok=True)
                 yield trial
+                populations.arrive(trial.key)
                 if is_trained(trial, paths) or paths.failure.is_file():
                     populations.lose(trial.key)
                     waiting.remove(trial)

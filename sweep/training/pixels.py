@@ -18,6 +18,7 @@ KEPT_BYTES = 2 << 30
 # Of the memory of a GPU that is a trial's and free now, what the pixels of one split may
 # take: the network's own needs are not known before its first step.
 SHARE_OF_GPU = 0.3
+ROWS_AT_ONCE = 1024
 
 Place = Literal["device", "host", "nowhere"]
 
@@ -50,10 +51,11 @@ class Pixels:
         one = self._load(np.arange(1))
         self.place = place_for(one.nbytes * len(split), usable_gpu_bytes(device, gpu_share))
         if self.place != "nowhere":
-            # A copy: memory maps are read-only, which torch warns about.
-            self._kept = self._load(np.arange(len(split))).clone()
-            if self.place == "device":
-                self._kept = self._kept.to(device)
+            where = device if self.place == "device" else "cpu"
+            # Filled piece by piece, so that nothing is in memory twice.
+            self._kept = torch.empty((len(split), *one.shape[1:]), dtype=one.dtype, device=where)
+            for rows in np.array_split(np.arange(len(split)), -(-len(split) // ROWS_AT_ONCE)):
+                self._kept[rows[0] : rows[-1] + 1] = self._load(rows)
 
     def __len__(self) -> int:
         return len(self._split)

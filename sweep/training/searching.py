@@ -14,7 +14,7 @@ from typing import Any
 
 from sweep.config import Domain, SweepConfig, TrialConfig
 from sweep.config.search import better
-from sweep.errors import UserError
+from sweep.errors import UserError, first_line
 from sweep.planning import place_in_space
 from sweep.space import MAX_REPEATS, Trial, draw_points, point_of, to_tune, with_twins
 
@@ -198,9 +198,9 @@ def _make_searcher(config: SweepConfig, points: list[dict[str, Any]]) -> Any:
         searcher = create_searcher(name, **settings)
         searcher.set_search_properties(settings["metric"], settings["mode"], _axes(config))
     except (AssertionError, ImportError, TypeError, ValueError) as error:
-        first_line = (str(error).splitlines() or [""])[0]
+        says = first_line(error)
         raise UserError(
-            f"search.algorithm: {name} can't search this space ({first_line}): use optuna or random"
+            f"search.algorithm: {name} can't search this space ({says}): use optuna or random"
         ) from error
     return searcher
 

@@ -76,6 +76,9 @@ def train_trial(
             training = begin_training(network, config, config.epochs * steps, device)
             training.history = history
             segment.begin_with(training)
+            if segment.begin is not None and not team.leads:
+                # The state is the leader's; dropout of the other shares goes on differing from it.
+                torch.manual_seed(config.seed + (team.rank << 32) + training.step)
             diverged = ""
             try:
                 _train(training, images, trial, team, segment, seal_at, on_epoch, device)

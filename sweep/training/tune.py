@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 from ray.tune.execution import class_cache
 from ray.tune.search import Searcher
 
-from sweep.arrival import arrive
-from sweep.config import SweepConfig, TrialConfig, TrialResources
 from sweep.diskspace import disk_full
 from sweep.mirror import fetch_trial, mirror_of
 from sweep.observer import Observer
 from sweep.space import Trial
-from sweep.training.checkpoints import Record, is_trained
-from sweep.training.generations import next_segment
+from sweep.training.checkpoints import is_trained
 from sweep.training.scheduling import (
     NOT_BEGIN,
     ask_to_stop,
-    forget,
     make_scheduler,
-    pause_for_exchange,
-    who_asked,
 )
-from sweep.training.segments import WHOLE
-from sweep.training.stopping import StopTraining, as_trained, stop_if_reached
+from sweep.training.stopping import as_trained
 from sweep.training.supply import Supply
-from sweep.training.trainer import train_trial
-from sweep.watchdog import progress, watched
+from sweep.training.trainable import DISK, request_for, told_of, train_in_worker
 from sweep.work import (
+    WORKER_RETRIES,
     Failure,
     Work,
-    can_be_helped,
     describe_death,
-    describe_failure,
     read_failure,
     record_failure,
 )
 
-# A worker that dies is tried again this often, as is what a network, a disk or want of memory
-# made fail; a bad trial is not: its exception is caught and recorded instead.
-WORKER_RETRIES = 3
-# Tune handles each report in the driver; more often than this helps nobody who watches, and
-# of hundreds of trials at once each must report more seldom, or all would wait for the driver.
-SECONDS_BETWEEN_REPORTS, MOST_REPORTS_A_SECOND = 1.0, 25.0
 # Trials that wait for room at once: enough for an autoscaler to see what is wanted.
 MIN_PENDING, PENDING_PER_CPU = 200, 1.1
-
-DISK = "disk_full"
 
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # sealed outputs are the record
@@ -85,7 +65,9 @@ def tune_trials(
     given: dict[str, Trial] = {}
     config = work.config
     tuner = tune.Tuner(
-        tune.with_resources(partial(_train, work=work), partial(_request, config=config)),
+        tune.with_resources(
+            partial(train_in_worker, work=work), partial(request_for, config=config)
+        ),
         tune_config=tune.TuneConfig(
             search_alg=_Hand(supply, given),
             scheduler=make_scheduler(work, supply.waiting),
@@ -109,101 +91,6 @@ def tune_trials(
     tuner.fit()
 
 
-def _trial(config: dict[str, Any]) -> Trial:
-    """A trial from what Tune keeps of it."""
-    role, settings, earlier, population = json.loads(config["plan"])
-    return Trial(
-        config["trial"],
-        role,
-        TrialConfig.model_validate(settings),
-        tuple(earlier),
-        population=population,
-    )
-
-
-def _request(tune_config: dict[str, Any], config: SweepConfig) -> Any:
-    """What Tune sets aside for one trial."""
-    resources = config.resources.of(_trial(tune_config).config)
-    if resources.workers > 1:
-        from sweep.training.distributed import request
-
-        return request(resources)
-    bundle = {"CPU": float(resources.cpus), "GPU": resources.gpus}
-    return tune.PlacementGroupFactory([{name: value for name, value in bundle.items() if value}])
-
-
-def _pause(resources: TrialResources) -> float:
-    """Seconds between two reports of a trial, where as many such run as the cluster holds."""
-    there: dict[str, float] = ray.cluster_resources()
-    asked = {"CPU": resources.cpus * resources.workers, "GPU": resources.gpus}
-    at_once = min(there.get(name, 0.0) / share for name, share in asked.items() if share)
-    return max(SECONDS_BETWEEN_REPORTS, at_once / MOST_REPORTS_A_SECOND)
-
-
-def _train(config: dict[str, Any], work: Work) -> None:
-    """The trainable: runs in a Tune worker, which other trials may have used before."""
-    work = arrive(work)
-    trial = _trial(config)
-    paths = work.paths(trial)
-    fetch_trial(work.storage, paths)
-    resources = work.config.resources.of(trial.config)
-    torch.set_num_threads(resources.cpus)
-    reported = time.monotonic()
-    pause = _pause(resources)
-
-    def report(record: Record) -> None:
-        nonlocal reported
-        progress()
-        scheduled = work.config.scheduler.name != "fifo"
-        if scheduled or time.monotonic() - reported > pause:
-            reported = time.monotonic()
-            tune.report(dict(record))
-        stop_if_reached(work.config, trial, record)
-        by = who_asked(trial.key)
-        if by and record["epoch"] < trial.epoch:
-            raise StopTraining(by)
-
-    segment = WHOLE
-    try:
-        # Of several workers only those themselves know whether they get on.
-        limit = work.config.resources.max_minutes_without_progress
-        with watched(paths.watch("train"), limit if resources.workers == 1 else None):
-            if trial.population and not is_trained(trial, paths):
-                segment = next_segment(work, trial)
-            if who_asked(trial.key) == NOT_BEGIN or is_trained(trial, paths):
-                pass
-            elif resources.workers > 1:
-                from sweep.training.distributed import train_distributed
-
-                train_distributed(trial, work, report, resources, segment)
-            else:
-                train_trial(
-                    trial,
-                    work.data,
-                    paths,
-                    report,
-                    resources.device,
-                    gpu_share=min(1.0, resources.gpus),
-                    segment=segment,
-                )
-    except Exception as error:
-        if can_be_helped(error):
-            forget(trial.key)
-            raise  # Tune tries it again, WORKER_RETRIES times
-        segment = WHOLE
-        failure = describe_failure("train", error)
-        if failure.kind == "disk":  # where nothing can be written, the driver is told
-            tune.report({DISK: 1.0})
-            return
-        record_failure(paths, failure)
-    mirror_of(work.storage).send_all(paths.folder)
-    forget(trial.key)
-    if segment.ends_before(trial.config.training.epochs):
-        pause_for_exchange()  # the trial ends here, and begins anew with its next segment
-    # Tune wants at least one report of every trial.
-    tune.report({"done": 1.0})
-
-
 class _Hand(Searcher):
     """Hands the trials of a supply to Tune, and notes which it gave."""
 
@@ -224,9 +111,7 @@ class _Hand(Searcher):
         if trial.population:
             self._members.add(trial_id)
         self._given[trial.key] = trial
-        settings = trial.config.model_dump()
-        plan = json.dumps([trial.role, settings, trial.earlier, trial.population])
-        return {"trial": trial.key, "plan": plan}
+        return told_of(trial)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
