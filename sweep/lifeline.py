@@ -74,9 +74,14 @@ class Lifeline:
             self._raylet = None
 
     def check(self) -> None:
-        """Raise ClusterLost if it is gone by now: what failed then says nothing of a trial."""
+        """Raise ClusterLost if it is gone: what failed then says nothing of a trial.
+
+        While the head does not answer, wait until it does or is given up.
+        """
         if not self.lost and self._raylet is not None and _has_ended(self._raylet):
             self.lost = self._words("the raylet of this node has ended")
+        while not (self.lost or self._ended.is_set() or _answers(self._head)):
+            self._ended.wait(POLL_SECONDS)
         if self.lost:
             raise ClusterLost(self.lost)
 

@@ -219,8 +219,8 @@ def test_the_server_of_the_compose_file_comes_back_whole(finished, tmp_path, mon
     for name, value in (("USERNAME", "admin"), ("PASSWORD", made["MLFLOW_AUTH_ADMIN_PASSWORD"])):
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
     storage = few_of(finished, tmp_path / "storage")
-    with postgres() as uri, objects(tmp_path) as endpoint:
-        place = urlsplit(uri)
+    with postgres() as database, objects(tmp_path) as endpoint:
+        place = urlsplit(database.uri)
         environment |= {"PGHOST": place.hostname, "PGPORT": str(place.port)}
         environment |= {"PGDATABASE": "postgres", "MLFLOW_S3_ENDPOINT_URL": endpoint}
         make_bucket(environment)
@@ -246,7 +246,7 @@ def test_the_server_of_the_compose_file_comes_back_whole(finished, tmp_path, mon
                 backup,
                 **{**environment, "MLFLOW_ARTIFACTS_DESTINATION": str(tmp_path / "nowhere")},
             )
-            destroy(uri, environment)
+            destroy(database.uri, environment)
             succeed("restore", backup, **environment)
             server.start()
             assert everything(server.uri) == before

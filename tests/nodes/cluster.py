@@ -149,7 +149,7 @@ class Machines:
         script = "import ray; ray.init('auto', log_to_driver=False, logging_level='error'); "
         script += "print(sum(node['Alive'] for node in ray.nodes()))"
         done = self.run(0, [sys.executable, "-c", script], timeout=60)
-        return int(done.stdout) if not done.returncode else 0
+        return int(done.stdout.split()[0]) if not done.returncode else 0  # Ray may add to it
 
     def wait_for(self, count, seconds=START_SECONDS):
         """Until the head takes so many nodes for alive."""

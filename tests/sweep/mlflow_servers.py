@@ -152,61 +152,63 @@ def _read_message(connection):
 
 @contextmanager
 def postgres():
-    """A PostgreSQL of its own on loopback, run by a user who is not root; yields its URI."""
-    programs = postgres_programs()
+    """A PostgreSQL of its own on loopback, run by a user who is not root."""
     # Another user can't look into pytest's own folders.
     with tempfile.TemporaryDirectory(prefix="idsweep-postgres-") as folder:
-        yield from _run_postgres(programs, Path(folder))
+        database = Postgres(postgres_programs(), Path(folder))
+        database.start()
+        try:
+            yield database
+        finally:
+            database.stop()
 
 
-def _run_postgres(programs, data):
-    as_user = []
-    if os.geteuid() == 0:  # which PostgreSQL refuses to be
-        user = some_user()
-        shutil.chown(data, user)
-        as_user = ["setpriv", f"--reuid={user}", "--clear-groups", "--regid", "nogroup", "--"]
-    port = free_port()
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(data)}
+class Postgres:
+    """uri: as SQLAlchemy takes it, the same after a restart."""
 
-    def call(*command):
+    def __init__(self, programs, folder):
+        self._programs = programs
+        self._folder = folder
+        self._port = free_port()
+        self.uri = f"postgresql+psycopg2://mlflow@127.0.0.1:{self._port}/postgres"
+        self._as_user = []
+        if os.geteuid() == 0:  # which PostgreSQL refuses to be
+            user = some_user()
+            shutil.chown(folder, user)
+            self._as_user = ["setpriv", f"--reuid={user}", "--clear-groups", "--regid", "nogroup"]
+        begin = [programs / "initdb", "-D", folder / "db", "-U", "mlflow", "-A", "trust"]
         done = subprocess.run(
-            [*as_user, *command], cwd=data, env=environment, capture_output=True, text=True
+            [*self._as_user, *begin, "-E", "UTF8", "--no-sync"],
+            **self._place,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    call(
-        programs / "initdb",
-        "-D",
-        data / "db",
-        "-U",
-        "mlflow",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-    )
-    options = ["-c", f"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    options += ["-c", f"unix_socket_directories={data}"]
-    with (data / "log").open("w") as log:
-        process = subprocess.Popen(
-            [*as_user, programs / "postgres", "-D", data / "db", *options],
-            cwd=data,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    @property
+    def _place(self):
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(self._folder)}
+        return {"cwd": self._folder, "env": environment}
+
+    def start(self):
+        run = [self._programs / "postgres", "-D", self._folder / "db", "-c", f"port={self._port}"]
+        run += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        run += ["-c", f"unix_socket_directories={self._folder}"]
+        path = self._folder / "log"
+        with path.open("a") as log:
+            self._process = subprocess.Popen(
+                [*self._as_user, *run], **self._place, stdout=log, stderr=subprocess.STDOUT
+            )
         deadline = time.monotonic() + START_SECONDS
-        uri = f"postgresql://mlflow@127.0.0.1:{port}/postgres"
-        while not _answers(uri):
-            assert process.poll() is None, (data / "log").read_text()
-            assert time.monotonic() < deadline, (data / "log").read_text()
+        while not _answers(self.uri.replace("+psycopg2", "")):
+            assert self._process.poll() is None, path.read_text()
+            assert time.monotonic() < deadline, path.read_text()
             time.sleep(0.1)
-        yield uri.replace("postgresql:", "postgresql+psycopg2:")
-    finally:
-        process.send_signal(signal.SIGINT)  # a fast shutdown
-        process.wait(60)
+
+    def stop(self):
+        """End it at once, with what is asked of it just then; its files stay."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(60)
 
 
 def _answers(uri):

@@ -196,8 +196,9 @@ def test_a_disk_that_fills_up_amid_tracking_is_caught_up_with(sealed):
     assert_whole(sealed, storage.tracking_uri, extra=2)
 
 
-def test_postgresql_behind_a_password(sealed, tmp_path, monkeypatch):
+def test_postgresql_behind_a_password_and_restarted(sealed, tmp_path, monkeypatch):
     """A few trials: each request costs this server the checking of a password."""
+    monkeypatch.setattr(background, "FIRST_WAIT", 0.2)
     for result in sealed.results[3:]:
         shutil.rmtree(sealed.work.paths(result.trial).folder)
     storage, name = sealed.work.storage, sealed.work.config.name
@@ -209,13 +210,15 @@ def test_postgresql_behind_a_password(sealed, tmp_path, monkeypatch):
         tracker.begin(few.work, few.source)
         track_trials(tracker, few, SilentProgress())
 
-    with postgres() as store:
+    with postgres() as database:
         environment = {
             "MLFLOW_AUTH_ADMIN_USERNAME": "admin",
             "MLFLOW_AUTH_ADMIN_PASSWORD": password,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "a key of this test",
         }
-        server = MlflowServer(tmp_path, store, "--app-name", "basic-auth", environment=environment)
+        server = MlflowServer(
+            tmp_path, database.uri, "--app-name", "basic-auth", environment=environment
+        )
         try:
             server.start()
             monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
@@ -226,7 +229,16 @@ def test_postgresql_behind_a_password(sealed, tmp_path, monkeypatch):
                 assert "\n" not in str(caught.value)
                 assert "wrong-password" not in str(caught.value)
             monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
-            track(server.uri)
+            lines = []
+            with tracking(few, server.uri, lines) as thread:
+                thread.submit(few.results[0].trial)
+                wait_for(lambda: len(runs_of(server.uri, few)) > 1)
+                database.stop()
+                for result in few.results[1:]:
+                    thread.submit(result.trial)
+                wait_for(lambda: any("tracking is off" in line for line in lines))
+                database.start()
+                assert thread.drain() == server.uri
             held = assert_whole(few, server.uri)
             track(server.uri)
             assert everything(server.uri, name, PROFILES) == held
