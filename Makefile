@@ -9,8 +9,10 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/idsweep run digits
 
+# Two at a time what starts no Ray; what does has the machine for itself, and comes last.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not ray' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m ray
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from tests.recovery.kills import Campaign, as_text, run_round
+from tests.recovery.processes import KINDS
 from tests.recovery.verdict import rows_of, tracked
 
 pytestmark = pytest.mark.ray
@@ -23,14 +24,14 @@ def test_killed_whatever_and_run_again_the_sweep_is_the_undisturbed_one(
         trials=len(finished.results.trials),
         expected_rows=rows_of(storage, "tiny", tmp_path),
         expected_runs=tracked(storage.tracking_uri, "tiny"),
-        left={"raylet": 1, "head": 1, "worker": 2, "actor": 2},  # the driver: tests/ray/test_kill
+        left=dict.fromkeys(KINDS, 1),
         rng=random.Random(seed),
         log=print,
     )
     run_round(campaign, tmp_path / "round", tmp_path)
     print(as_text(campaign))
     assert campaign.problems == []
-    assert {"raylet", "head"} <= {kill.kind for kill in campaign.kills}
+    assert {"driver", "raylet", "head"} <= {kill.kind for kill in campaign.kills}
     log = (tmp_path / "log").read_text()
     for kill in campaign.kills:
         if kill.kind in ("raylet", "head"):
