@@ -9,10 +9,9 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/idsweep run digits
 
-# Two at a time what starts no Ray; what does has the machine for itself, and comes last.
+# Two processes: one for what starts Ray, the other for all else until it is done.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m 'not ray' --numprocesses 2 --dist loadfile
-	$(BIN)/python -m pytest -m ray
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

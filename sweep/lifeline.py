@@ -23,9 +23,11 @@ from sweep.errors import ClusterLost
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 3.0
 # A head started here doesn't come back. One elsewhere may, if it keeps its state outside; Ray
-# waits a minute for it, and then ends this process by itself.
-PATIENCE_HERE, PATIENCE_ELSEWHERE = 1.5, 45.0
+# waits so long for it, a minute by default, and then ends this process by itself.
+PATIENCE_HERE = 1.5
+RAYS_PATIENCE, RAYS_SECONDS = "RAY_gcs_rpc_server_reconnect_timeout_s", 60.0
 SECONDS_TO_END = 10.0
+SECONDS_BEFORE_RAY = SECONDS_TO_END + 5.0
 SIGNAL = signal.SIGUSR2  # the first user signal is Tune's
 PEER = struct.Struct("3i")  # process, user and group of who listens on a local socket
 
@@ -55,7 +57,7 @@ class Lifeline:
         self._head = (host, int(port))
         self._raylet = _listener(raylet)
         self._where = where
-        self._patience = PATIENCE_HERE if here else PATIENCE_ELSEWHERE
+        self._patience = PATIENCE_HERE if here else _patience_elsewhere()
         self._end = end
         self._ended = threading.Event()
         self._main: int | None = None
@@ -141,6 +143,15 @@ class Lifeline:
         if self._main is not None:
             self._main = None  # once
             raise _Gone
+
+
+def _patience_elsewhere() -> float:
+    """Seconds, so that the end is told before Ray ends the process."""
+    try:
+        rays = float(os.environ[RAYS_PATIENCE])
+    except (KeyError, ValueError):
+        rays = RAYS_SECONDS
+    return max(PATIENCE_HERE, rays - SECONDS_BEFORE_RAY)
 
 
 def _answers(address: tuple[str, int]) -> bool:

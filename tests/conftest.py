@@ -10,9 +10,17 @@ from sweep.progress import SilentProgress
 from sweep.sweepfile import load_sweep
 
 
-def pytest_collection_modifyitems(items):
-    """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one."""
-    items.sort(key=lambda item: item.get_closest_marker("ray") is not None)
+def pytest_collection_modifyitems(config, items):
+    """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one.
+
+    Of several processes one does what starts Ray, which needs a machine for itself, and takes
+    most of the time; so there it comes first, and of the rest a file stays together.
+    """
+    several = hasattr(config, "workerinput")
+    starts_ray = {item for item in items if item.get_closest_marker("ray")}
+    items.sort(key=lambda item: (item in starts_ray) != several)
+    for item in items if several else ():
+        item.add_marker(pytest.mark.xdist_group("ray" if item in starts_ray else str(item.path)))
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu"):

@@ -10,17 +10,11 @@ import pytest
 from sweep.export import export_rows
 from sweep.paths import open_storage
 from tests.nodes import services
-from tests.nodes.cluster import HUB, Machines
+from tests.nodes.cluster import HUB
+from tests.nodes.conftest import HALF
 
 pytestmark = pytest.mark.ray
 IDSWEEP = [sys.executable, "-m", "sweep"]
-
-
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("nodes") / "m"
-    with Machines(folder, settings=services.S3_SETTINGS) as running:
-        yield running
 
 
 def sweep(machines, file, storage, *more, node=0, **options):
@@ -97,10 +91,6 @@ def test_a_sweep_uses_both_nodes_and_gives_the_rows_of_one_process(
     ):
         export_rows(storage, "tiny", tmp_path / f"{name}.parquet")
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
-
-
-HALF = "space=[{model.name: mlp, model.width: {grid: [4, 8]}, model.depth: 1, training.label_noise:"
-HALF += " {grid: [0, 1]}, training.seed: {grid: [0, 1]}}]"
 
 
 def test_nothing_is_shared_but_a_bucket_and_mlflow(machines, tiny_file, finished, tmp_path):
