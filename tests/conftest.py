@@ -10,6 +10,7 @@ from sweep.progress import SilentProgress
 from sweep.sweepfile import load_sweep
 
 
+@pytest.hookimpl(tryfirst=True)  # before groups are read off the markers
 def pytest_collection_modifyitems(config, items):
     """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one.
 
