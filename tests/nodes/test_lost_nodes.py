@@ -82,9 +82,7 @@ def test_the_heads_machine_goes_down_and_the_same_command_goes_on(machines, star
 
 def test_a_machine_goes_down_while_it_trains_and_the_sweep_goes_on(machines, start):
     run = start(0)
-    before = run.sealed(CHECKPOINTS, node=1)
-    run.until(lambda: run.sealed(CHECKPOINTS, node=1) > before)
-    run.until(lambda: machines.pids(1, "ray::ImplicitFunc"))
+    run.until(lambda: machines.pids(1, "ray::ImplicitFunc.train"))
     machines.kill(1)
     sealed = run.sealed(CHECKPOINTS)
     run.until(lambda: run.sealed(CHECKPOINTS) > sealed)
