@@ -10,32 +10,13 @@ from sweep.progress import SilentProgress
 from sweep.sweepfile import load_sweep
 
 
-def pytest_collection_modifyitems(config, items):
-    """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one.
-
-    Of several processes one begins with what starts Ray, which takes longest.
-    """
-    several = hasattr(config, "workerinput")
-    items.sort(key=lambda item: (item.get_closest_marker("ray") is not None) != several)
+def pytest_collection_modifyitems(items):
+    """Fast ones first: what starts Ray comes last. What needs a GPU runs where there is one."""
+    items.sort(key=lambda item: item.get_closest_marker("ray") is not None)
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="needs a GPU"))
-
-
-STARTS_RAY = ("tests/nodes/", "tests/ray/", "tests/recovery/")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """One process for all that starts Ray; of the rest a file stays together."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid):
-            return "ray" if nodeid.startswith(STARTS_RAY) else nodeid.partition("::")[0]
-
-    return Scheduling(config, log)
 
 
 TINY = """

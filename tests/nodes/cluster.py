@@ -144,6 +144,13 @@ class Machines:
         if holder.ray is not None:
             holder.ray.wait(30)
 
+    def restore(self):
+        """Bring back the nodes that are down; those that went down a while ago are noticed."""
+        for node in range(len(self.cpus)):
+            if node not in self._nodes:
+                self.join(node, wait=False)
+        self.wait_for(len(self.cpus))
+
     def alive(self):
         """How many nodes the head takes for alive."""
         script = "import ray; ray.init('auto', log_to_driver=False, logging_level='error'); "

@@ -59,6 +59,7 @@ def start(machines, tiny_file):
     for run in runs:
         run.process.kill()
         run.process.wait()
+    machines.restore()
 
 
 CHECKPOINTS, MEASURED = "checkpoint-0*1.00", "measured-*/*"
@@ -75,9 +76,6 @@ def test_the_heads_machine_goes_down_and_the_same_command_goes_on(machines, star
     assert "Traceback" not in run.log.read_text()
     assert "failed:" not in run.log.read_text()  # no trial has done anything wrong
     machines.kill(1)
-    for node in (0, 1):
-        machines.join(node, wait=False)
-    machines.wait_for(2)
 
 
 def test_a_machine_goes_down_while_it_trains_and_the_sweep_goes_on(machines, start):
@@ -86,7 +84,7 @@ def test_a_machine_goes_down_while_it_trains_and_the_sweep_goes_on(machines, sta
     machines.kill(1)
     sealed = run.sealed(CHECKPOINTS)
     run.until(lambda: run.sealed(CHECKPOINTS) > sealed)
-    machines.join(1, wait=False)
+    machines.restore()
     assert run.ends() == 0, run.log.read_text()
     assert "0 failed" in run.log.read_text()
 
