@@ -279,7 +279,7 @@ def test_a_stop_that_was_not_sent_is(place):
 
 
 def test_who_lost_the_lease_ends(place, monkeypatch):
-    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 1.0)
     first, second = place("first"), place("second")
     monkeypatch.setattr(leases, "OLD_SECONDS", 0.0)
     began = time.monotonic()
