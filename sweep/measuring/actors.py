@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -35,18 +36,23 @@ from sweep.work import (
 # An actor that dies comes back, and the unit that it was doing is done again.
 ACTOR_RETRIES = 3
 POLL_SECONDS = 0.2
+# An actor whose machine is lost can't be reached until Ray notices, by default after half a
+# minute, and each call fails at once; then it comes back elsewhere.
+UNREACHABLE_SECONDS, UNREACHABLE_PAUSE = 180.0, 1.0
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a unit came to: the units after it, if it was the start, or why it failed.
 
-    helped: whether it may succeed when it is done again.
+    helped: whether it may succeed when it is done again. unreachable: whether it was not
+    tried at all, for the actor could not be asked.
     """
 
     phases: list[list[Unit]]
     failure: Failure | None = None
     helped: bool = False
+    unreachable: bool = False
 
 
 class MeasuringActor:
@@ -128,6 +134,7 @@ class MeasuringPool:
         self._schedule = Schedule()
         self._trials: dict[str, Trial] = {}  # by key: units know one checkpoint of theirs
         self._tries: Counter[Unit] = Counter()
+        self._unreachable: dict[Unit, float] = {}  # since when
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="measuring", daemon=True)
@@ -174,7 +181,7 @@ class MeasuringPool:
                 for reference in done:
                     actor, unit = running.pop(reference)
                     self._idle.append(actor)
-                    self._end(unit, self._outcome(reference))
+                    self._end(unit, self._outcome(actor, reference))
 
     def _take_in(self, *, wait: bool) -> bool:
         """Schedule the trials that have come; returns whether more may follow."""
@@ -198,21 +205,35 @@ class MeasuringPool:
                 actor.last = unit.trial.key
                 # Only now: its start takes seconds of a core, and the first trial comes first.
                 actor.handle = actor.handle or self._make.remote(self._work)
+                actor.restarts = _num_restarts(actor)
                 running[actor.handle.measure.remote(unit)] = (actor, unit)
 
-    def _outcome(self, reference: Any) -> Outcome:
+    def _outcome(self, actor: _Actor, reference: Any) -> Outcome:
         try:
             outcome: Outcome = ray.get(reference, timeout=60)
         except ray.exceptions.RayError as error:
             self._check()
-            return Outcome([], describe_death("measure", error, ACTOR_RETRIES + 1))
+            # Ray has the same words for an actor that died at each attempt.
+            unreachable = _num_restarts(actor) - actor.restarts < ACTOR_RETRIES
+            failure = describe_death("measure", error, ACTOR_RETRIES + 1)
+            return Outcome([], failure, unreachable=unreachable)
         return outcome
+
+    def _wait_for(self, unit: Unit) -> bool:
+        """Whether to ask an actor again that can't be reached; a pause, if so."""
+        since = self._unreachable.setdefault(unit, time.monotonic())
+        if time.monotonic() - since > UNREACHABLE_SECONDS:
+            return False
+        time.sleep(UNREACHABLE_PAUSE)
+        return True
 
     def _end(self, unit: Unit, outcome: Outcome) -> None:
         trial = self._trials[unit.trial.key]
         paths = self._work.paths(trial)
         if outcome.failure is not None and outcome.failure.kind == "disk":
             raise disk_full(self._work.storage.folder)
+        if outcome.unreachable and self._wait_for(unit) and self._schedule.again(unit):
+            return
         if outcome.helped and self._tries[unit] < ACTOR_RETRIES and self._schedule.again(unit):
             self._tries[unit] += 1
             return
@@ -231,7 +252,19 @@ class MeasuringPool:
 
 @dataclass
 class _Actor:
-    """Its handle once it is started, and the key of the trial it worked on last."""
+    """handle: once it is started. last: key of the trial that it worked on last.
+
+    restarts: how often it had come back when that was handed out.
+    """
 
     handle: Any = None
     last: str | None = None
+    restarts: int = 0
+
+
+def _num_restarts(actor: _Actor) -> int:
+    """How often Ray has started the actor's process anew; 0 before its first start."""
+    from ray._private import state
+
+    found: dict[str, Any] = state.actors(actor.handle._actor_id.hex()) or {}
+    return int(found.get("NumRestarts", 0))
