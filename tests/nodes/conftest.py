@@ -1,4 +1,4 @@
-"""One cluster of two nodes for all tests of this folder."""
+"""A cluster of two nodes for each file of tests."""
 
 import pytest
 
@@ -16,7 +16,7 @@ HALF = "space=[{model.name: mlp, model.width: {grid: [4, 8]}, model.depth: 1, tr
 HALF += " {grid: [0, 1]}, training.seed: {grid: [0, 1]}}]"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def machines(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nodes") / "m"
     with Machines(folder, settings=services.S3_SETTINGS | NOTICED) as running:
