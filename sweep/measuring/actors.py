@@ -214,7 +214,10 @@ class MeasuringPool:
         except ray.exceptions.RayError as error:
             self._check()
             # Ray has the same words for an actor that died at each attempt.
-            unreachable = _num_restarts(actor) - actor.restarts < ACTOR_RETRIES
+            unreachable = (
+                isinstance(error, ray.exceptions.ActorUnavailableError)
+                and _num_restarts(actor) - actor.restarts < ACTOR_RETRIES
+            )
             failure = describe_death("measure", error, ACTOR_RETRIES + 1)
             return Outcome([], failure, unreachable=unreachable)
         return outcome

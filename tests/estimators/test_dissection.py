@@ -169,18 +169,23 @@ def planted(coverage, num_images=40):
     return maps, [shown, *rest]
 
 
-@pytest.mark.parametrize("coverage", [1 / 256, 4 / 256, 16 / 256, 64 / 256])
-def test_a_planted_unit_reaches_its_ceiling(coverage):
-    share = 8 / 256
-    maps, labels = planted(coverage)
-    thresholds = TopValues(1, values_needed(40 * 256, share))
-    thresholds.update(maps.flatten(2))
-    found = thresholds.compute(share)
+def dissected(maps, labels, share):
+    """Maps as large as the masks, with a cell on each pixel."""
+    table = TopValues(maps.shape[1], values_needed(len(maps) * 256, share))
+    table.update(maps.flatten(2))
+    found = table.compute(share)
     counted, covered = Overlaps(found, CONCEPTS), Coverage(CONCEPTS)
     same = Anchors(0.0, 1.0)
     counted.update(maps, labels, Upsampling(same, same, (16, 16), (16, 16), (16, 16)))
     covered.update(labels, 256)
-    result = dissect(found, counted, covered)
+    return dissect(found, counted, covered)
+
+
+@pytest.mark.parametrize("coverage", [1 / 256, 4 / 256, 16 / 256, 64 / 256])
+def test_a_planted_unit_reaches_its_ceiling(coverage):
+    share = 8 / 256
+    maps, labels = planted(coverage)
+    result = dissected(maps, labels, share)
     ceiling = min(coverage / share, share / coverage)
     assert result.iou[0, 0] == pytest.approx(ceiling, rel=1e-9)
     assert result.ceiling[0, 0] == pytest.approx(ceiling, rel=1e-9)
@@ -223,14 +228,7 @@ def test_a_positive_affine_map_of_a_unit_changes_nothing():
 def test_two_units_on_one_concept_are_two_detectors_and_one_unique():
     maps, labels = planted(8 / 256)
     maps = maps.expand(-1, 2, -1, -1)
-    table = TopValues(2, values_needed(40 * 256, 8 / 256))
-    table.update(maps.flatten(2))
-    found = table.compute(8 / 256)
-    counted, covered = Overlaps(found, CONCEPTS), Coverage(CONCEPTS)
-    same = Anchors(0.0, 1.0)
-    counted.update(maps, labels, Upsampling(same, same, (16, 16), (16, 16), (16, 16)))
-    covered.update(labels, 256)
-    result = dissect(found, counted, covered)
+    result = dissected(maps, labels, 8 / 256)
     assert result.detectors().sum() == 2
     assert result.unique_detectors() == 1
     assert result.unique_by_category().tolist() == [1, 0, 0]
@@ -241,14 +239,7 @@ def test_unique_detectors_by_category_count_a_unit_in_every_category():
     """A unit above the threshold in two categories counts in both, and overall in one."""
     maps, labels = planted(8 / 256)
     labels = [labels[0], np.where(labels[0] > 0, 4, 0).astype(np.uint16), labels[2]]
-    table = TopValues(1, values_needed(40 * 256, 8 / 256))
-    table.update(maps.flatten(2))
-    found = table.compute(8 / 256)
-    counted, covered = Overlaps(found, CONCEPTS), Coverage(CONCEPTS)
-    same = Anchors(0.0, 1.0)
-    counted.update(maps, labels, Upsampling(same, same, (16, 16), (16, 16), (16, 16)))
-    covered.update(labels, 256)
-    result = dissect(found, counted, covered)
+    result = dissected(maps, labels, 8 / 256)
     assert result.unique_by_category().tolist() == [1, 1, 0]
     assert result.unique_detectors() == 1
 
