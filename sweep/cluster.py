@@ -121,7 +121,8 @@ class RayCluster:
             if train:
                 supply = Supply.of(train)
                 supply.measure = pool.submit
-                tune_trials(work, supply, forward, self._most_at_once(work.config))
+                most = self._most_at_once(work.config)
+                tune_trials(work, supply, forward, most, inherited=self._own is not None)
             forward.measure_waiting()
             pool.drain()
         finally:

@@ -13,6 +13,10 @@ from sweep.secrets import keep_token_private
 # What a trial needs; torch imports its compiler's front end with the first optimizer.
 NEEDED_TO_TRAIN = ["torch._dynamo", "sweep.training.trainable"]
 
+# Workers that loaded the above are kept until trials take them. Ray's second is over before: it
+# counts those as too many for which no core is free, and a trial reserves its cores first.
+IDLE_SECONDS = 60
+
 CLOSE_SECONDS = 60.0  # to wait for a start that is under way; it takes seconds
 
 
@@ -28,6 +32,7 @@ class OwnRay:
     def __init__(self, node: Node, *, preload: bool) -> None:
         keep_token_private()  # such a cluster demands one by itself, and writes it to a file
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"  # for Tune; workers inherit it
         import ray  # noqa: F401 - in the caller's thread: the other one finds it whole
 
         self._node = node
@@ -69,7 +74,10 @@ class OwnRay:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 _node_ip_address="127.0.0.1",
-                _system_config={"preload_python_modules": self._preload},
+                _system_config={
+                    "preload_python_modules": self._preload,
+                    "idle_worker_killing_time_threshold_ms": IDLE_SECONDS * 1000,
+                },
             )
         except BaseException as error:
             self._error = error

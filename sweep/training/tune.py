@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -52,10 +53,13 @@ def tune_trials(
     trials: Supply | Iterable[Trial],
     observer: Observer,
     most_at_once: int | None = None,
+    *,
+    inherited: bool = False,
 ) -> None:
     """Train the trials under Ray Tune; returns when each is sealed or failed.
 
     most_at_once: how many are trained, or wait for room, at a time; None: all that fit.
+    inherited: whether workers have this process's environment already.
     """
     cpus = ray.cluster_resources().get("CPU", 1.0)
     pending = max(MIN_PENDING, int(cpus * PENDING_PER_CPU))
@@ -85,10 +89,29 @@ def tune_trials(
             callbacks=[_Tell(work, supply, given, observer)],
         ),
     )
-    # Tune would hand these on by way of Ray's logs. Each node has its own.
-    secrets = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
-    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(secrets)
-    tuner.fit()
+    with _handed_on(inherited):
+        tuner.fit()
+
+
+@contextmanager
+def _handed_on(inherited: bool) -> Iterator[None]:
+    """Which variables of the environment Tune gives its workers, while it makes them.
+
+    No secrets: Ray logs what is handed on, and each node has its own. Nothing at all where it is
+    `inherited`: Ray gives workers that it has started already to no one who hands anything on.
+    """
+    names, values = class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS
+    before = set(names), dict(values)
+    if inherited:
+        names.clear()
+        values.clear()
+    else:
+        names.difference_update([name for name in names if name.startswith("AWS_")])
+    try:
+        yield
+    finally:
+        names.update(before[0])
+        values.update(before[1])
 
 
 class _Hand(Searcher):
