@@ -122,7 +122,8 @@ def test_nothing_is_shared_but_a_bucket_and_mlflow(machines, tiny_file, finished
         hosts = {json.loads(path.read_text())["host"] for path in own.rglob("manifest.json")}
         assert f"node-{node}" in hosts
     # Artifacts went through the server, and no password went anywhere.
-    assert list((machines.folder / "mlflow" / "artifacts").rglob("measurements.parquet"))
+    artifacts = machines.folder / "mlflow" / "artifacts"
+    assert list(artifacts.rglob("measurements.parquet")), done.stdout + again.stdout
     secrets = (services.SECRET, services.PASSWORD, services.DATABASE_PASSWORD)
     texts = {"output": done.stdout + done.stderr, "commands": commands}
     for path in machines.folder.rglob("*"):
