@@ -56,6 +56,7 @@ LocalProcess().execute(work, trials[1:], [], observer)
 print((time.monotonic() - began) / (len(trials) - 1))
 """
 SAMPLE_SECONDS = 0.25
+NOTHING = "nothing to do"
 KINDS = ("raylet", "gcs_server", "dashboard", "log_monitor", "monitor.py", "MeasuringActor")
 
 
@@ -66,12 +67,15 @@ class Sampled:
         began = time.monotonic()
         self.peak = 0.0  # GB resident in the first process, shared libraries included
         self.own = 0.0  # GB of it that no file backs
+        self.told = None  # seconds until it says that there is nothing to do
         processors = {}
-        with tempfile.TemporaryFile("w+") as output:
+        with tempfile.NamedTemporaryFile("w+") as output:
             process = psutil.Popen(command, stdout=output, stderr=subprocess.STDOUT)
             while process.poll() is None:
                 self._look(process, processors)
                 time.sleep(SAMPLE_SECONDS)
+                if self.told is None and NOTHING in Path(output.name).read_text():
+                    self.told = time.monotonic() - began
             self.seconds = time.monotonic() - began
             output.seek(0)
             self.output = output.read()
@@ -129,8 +133,8 @@ def main():
         again = Sampled(command)
         tell("again", again, given.trials)
         print(
-            f"resume of {given.trials} finished trials: {again.seconds:.1f} s, "
-            f"driver {again.peak:.2f} GB"
+            f"resume of {given.trials} finished trials: {again.told:.1f} s until "
+            f'"{NOTHING}", {again.seconds:.1f} s in all, driver {again.peak:.2f} GB'
         )
 
 
