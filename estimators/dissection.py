@@ -75,11 +75,13 @@ class Dissection:
         return np.array([self.unique_detectors(level) for level in levels], np.int64)
 
 
-def dissect(thresholds: Thresholds, overlaps: Overlaps, coverage: Coverage) -> Dissection:
-    """Scores of all pairs of units and concepts."""
+def dissect(
+    thresholds: Thresholds, overlaps: Overlaps, coverage: Coverage, label_set: int = 0
+) -> Dissection:
+    """Scores of all pairs of units and concepts, by one of the sets of labels counted."""
     concepts = coverage.concepts
-    intersection = overlaps.intersection.astype(np.float64)
-    area = overlaps.area[:, concepts.categories].astype(np.float64)
+    intersection = overlaps.intersection[label_set].astype(np.float64)
+    area = overlaps.area[label_set][:, concepts.categories].astype(np.float64)
     truth = coverage.truth.astype(np.float64)
     iou = _share(intersection, area + truth - intersection)
     shown = np.broadcast_to(truth, area.shape)

@@ -70,12 +70,15 @@ def is_labelled(maps: NDArray[np.unsignedinteger]) -> NDArray[np.bool_]:
 class Overlaps:
     """Counts of the units of one layer against all concepts. `update`, `merge`.
 
-    intersection: (U, C) pixels at which a unit is active and a concept is shown.
-    area: (U, G) pixels at which it is active, of images labelled in the category.
+    Counts may be taken against S sets of labels of the same images at once, such as the true
+    ones and permutations of them: finding where units are active is most of the work.
+
+    intersection: (S, U, C) pixels at which a unit is active and a concept is shown.
+    area: (S, U, G) pixels at which it is active, of images labelled in the category.
     above, tied: (U,) cells of the maps strictly above the threshold, and at it.
     """
 
-    def __init__(self, thresholds: Thresholds, concepts: Concepts) -> None:
+    def __init__(self, thresholds: Thresholds, concepts: Concepts, num_sets: int = 1) -> None:
         num_units = len(thresholds.level)
         self._thresholds = thresholds
         self._concepts = concepts
@@ -85,12 +88,14 @@ class Overlaps:
         strict = np.where(thresholds.inclusive, np.nextafter(level, np.float32(-np.inf)), level)
         self._level = torch.from_numpy(level)
         self._strict = torch.from_numpy(strict)
-        self.intersection = np.zeros((num_units, concepts.count), np.int64)
-        self.area = np.zeros((num_units, concepts.num_categories), np.int64)
+        self.intersection = np.zeros((num_sets, num_units, concepts.count), np.int64)
+        self.area = np.zeros((num_sets, num_units, concepts.num_categories), np.int64)
         self.above = np.zeros(num_units, np.int64)
         self.tied = np.zeros(num_units, np.int64)
 
-    def update(self, maps: torch.Tensor, labels: LabelMaps, upsampling: Upsampling) -> None:
+    def update(
+        self, maps: torch.Tensor, label_sets: Sequence[LabelMaps], upsampling: Upsampling
+    ) -> None:
         """Count a batch. maps: (n, U, H, W), as the thresholds' table saw them."""
         maps = maps.detach().to("cpu", torch.float32)
         flat = maps.flatten(2)
@@ -100,11 +105,22 @@ class Overlaps:
         images, units = torch.nonzero(flat.amax(dim=2) > self._strict, as_tuple=True)
         height, width = upsampling.resolution
         at_once = max(1, PIXELS_AT_ONCE // (height * width))
-        known = [is_labelled(category) for category in labels]
         for start in range(0, len(images), at_once):
             image, unit = images[start : start + at_once], units[start : start + at_once]
-            active = upsampling(maps[image, unit]) > self._strict[unit, None, None]
-            self._count(active.flatten(1).numpy(), image.numpy(), unit.numpy(), labels, known)
+            active = self._active(maps, image, unit, upsampling).flatten(1).numpy()
+            self._count(active, image.numpy(), unit.numpy(), label_sets)
+
+    def active(
+        self, maps: torch.Tensor, image: torch.Tensor, unit: torch.Tensor, upsampling: Upsampling
+    ) -> torch.Tensor:
+        """(M, S, S) bool: where units are active in images, M pairs of both."""
+        maps = maps.detach().to("cpu", torch.float32)
+        return self._active(maps, image, unit, upsampling)
+
+    def _active(
+        self, maps: torch.Tensor, image: torch.Tensor, unit: torch.Tensor, upsampling: Upsampling
+    ) -> torch.Tensor:
+        return upsampling(maps[image, unit]) > self._strict[unit, None, None]
 
     def merge(self, other: Overlaps) -> None:
         """Take in what another has counted, with the same thresholds, of other images."""
@@ -120,25 +136,23 @@ class Overlaps:
         active: NDArray[np.bool_],
         image: NDArray[np.int64],
         unit: NDArray[np.int64],
-        labels: LabelMaps,
-        known: Sequence[NDArray[np.bool_]],
+        label_sets: Sequence[LabelMaps],
     ) -> None:
         """active: (M, P) of M maps, each of one image and one unit."""
-        num_pixels = active.shape[1]
+        num_units, width = self.intersection.shape[1], self._concepts.count + 1
         sizes = active.sum(axis=1)
-        found = np.flatnonzero(active)
-        pair, pixel = np.divmod(found, num_pixels)
-        width = self._concepts.count + 1
+        pair, pixel = np.divmod(np.flatnonzero(active), active.shape[1])
         row = unit * width
-        for category, maps in enumerate(labels):
-            counts = known[category][image]
-            np.add.at(self.area[:, category], unit[counts], sizes[counts])
-            for place in range(maps.shape[1]):
-                if maps.shape[2] == 1:
-                    cells, weights = row + maps[image, place, 0], sizes
-                    total = np.zeros(len(self.area) * width, np.int64)
-                    np.add.at(total, cells, weights)
-                else:
-                    cells = row[pair] + maps[image[pair], place, pixel]
-                    total = np.bincount(cells, minlength=len(self.area) * width)
-                self.intersection += total.reshape(-1, width)[:, 1:]
+        row_of_pixel, image_of_pixel = row[pair], image[pair]
+        for number, labels in enumerate(label_sets):
+            for category, maps in enumerate(labels):
+                known = is_labelled(maps)[image]
+                np.add.at(self.area[number, :, category], unit[known], sizes[known])
+                for place in range(maps.shape[1]):
+                    if maps.shape[2] == 1:
+                        cells = row + maps[image, place, 0]
+                        total = np.bincount(cells, sizes, num_units * width).astype(np.int64)
+                    else:
+                        cells = row_of_pixel + maps[image_of_pixel, place, pixel]
+                        total = np.bincount(cells, minlength=num_units * width)
+                    self.intersection[number] += total.reshape(-1, width)[:, 1:]

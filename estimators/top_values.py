@@ -8,7 +8,9 @@ random order about K (1 + ln(N / K)) ever do: those are kept, all others are see
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,6 +113,27 @@ class TopValues:
         constant = finite & (least == largest)
         inclusive = finite & ~constant & (level == largest)
         return Thresholds(level, inclusive, constant, least, largest, self._num_positions)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that it has seen, as arrays; `restored` makes the same of them."""
+        self._compact()
+        return {
+            "kept": self._kept,
+            "least": self._least.numpy().copy(),
+            "largest": self._largest.numpy().copy(),
+            "numbers": np.array([self._count, self._num_positions]),
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, NDArray[Any]]) -> TopValues:
+        """What `state` told."""
+        count, num_positions = map(int, state["numbers"])
+        made = cls(len(state["least"]), count)
+        made._least = torch.from_numpy(state["least"])
+        made._largest = torch.from_numpy(state["largest"])
+        made._num_positions = num_positions
+        made._add(state["kept"])
+        return made
 
     def _add(self, keys: NDArray[np.uint64]) -> None:
         self._buffer.append(keys)

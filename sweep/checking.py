@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sweep.claims import check_claims
 from sweep.config import SweepConfig
+from sweep.data.labels import check_labelled
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure, UserError
 from sweep.paths import Storage
@@ -56,6 +57,8 @@ def check_sweep(config: SweepConfig, storage: Storage) -> None:
     check_claims(config)
     check_search(config)
     check_bucket(config, storage)
+    if config.analyses.dissection is not None:
+        check_labelled(config.data.name)
 
 
 def check_trial(work: Work, trial: Trial, *, train: bool = True) -> None:

@@ -79,6 +79,9 @@ class ScratchPaths:
     def tile(self, index: int, rows: int, columns: int) -> Path:
         return self.folder / f"tile-{index:04d}-{rows:04d}-{columns:04d}"
 
+    def count(self, analysis: str, number: int, part: int) -> Path:
+        return self.folder / f"count-{analysis}-{number}-{part:04d}"
+
 
 @dataclass(frozen=True)
 class TrialPaths:

@@ -126,6 +126,61 @@ class ScalesConfig(Section):
     )
 
 
+class RotationsConfig(Section):
+    """A control: the same counts on units that are mixed by random rotations."""
+
+    number: int = Field(default=3, ge=1, le=100, description="random rotations of each layer")
+    alphas: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Once] = Field(
+        default=[0.25, 0.5, 0.75, 1.0],
+        min_length=1,
+        description="how far each is taken: 1 is all the way, 0 would be the units themselves",
+    )
+
+
+class DissectionConfig(Section):
+    """Network Dissection: which unit of a layer detects which concept."""
+
+    num_images: int = Field(
+        default=2000,
+        ge=1,
+        description="images probed, drawn by measure.seed from measure.split; all if there are "
+        "fewer",
+    )
+    share: float = Field(
+        default=0.005,
+        gt=0,
+        lt=1,
+        description="of all positions of a unit's maps that lie above its threshold",
+    )
+    iou: float = Field(
+        default=0.04,
+        ge=0,
+        lt=1,
+        description="a unit whose IoU with its best concept is larger is a detector of it",
+    )
+    ties: Literal["kept", "dropped"] = Field(
+        default="kept",
+        description="of a unit that has nothing above its threshold, since it saturates there: "
+        "kept takes what equals it, dropped leaves the unit out",
+    )
+    anchors: Literal["receptive", "half_pixel"] = Field(
+        default="receptive",
+        description="where the cells of a map lie over the image: at the centers of their "
+        "receptive fields, or spread evenly",
+    )
+    permutations: int = Field(
+        default=19,
+        ge=0,
+        le=1000,
+        description="of which image has whose labels: the null that p-values are counted in",
+    )
+    rotations: RotationsConfig | None = None
+    top_images: int = Field(
+        default=6, ge=0, le=100, description="kept of each unit, with where it is active in them"
+    )
+    seed: Seed = Field(default=0, description="of the permutations and rotations")
+
+
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out."""
 
@@ -141,3 +196,4 @@ class AnalysesConfig(Section):
     blocks: BlocksConfig | None = None
     surrogate: SurrogateConfig | None = None
     scales: ScalesConfig | None = None
+    dissection: DissectionConfig | None = None

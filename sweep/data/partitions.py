@@ -91,14 +91,15 @@ class ImageData:
     class_counts: the same by class. sizes: "least" and "most", each (H, W). mean, std: per
     channel of the training images scaled to [0, 1]. problems: what preparing found, as
     sweep.data.problems names it. latent_dimension: how many continuous factors the images
-    were made from, where that is known.
+    were made from, where that is known. config: the section `data` that it was made by.
     """
 
     def __init__(self, folder: Path) -> None:
         manifest = read_manifest(folder, whole=False)
         data: dict[str, Any] = manifest["data"]
         self.folder = folder
-        self.name: str = manifest["config"]["name"]
+        self.config: dict[str, Any] = manifest["config"]
+        self.name: str = self.config["name"]
         self.digest: str = data["digest"]
         self.format: Literal["tensor", "encoded"] = data["format"]
         shape = data["image_shape"]

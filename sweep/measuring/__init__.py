@@ -6,6 +6,7 @@ from sweep.config import AnalysesConfig
 from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.analysis import Analysis
 from sweep.measuring.blocks import BlocksAnalysis
+from sweep.measuring.dissection import DissectionAnalysis
 from sweep.measuring.intrinsic import IntrinsicAnalysis
 from sweep.measuring.linear import LinearAnalysis
 from sweep.measuring.network import NetworkAnalysis
@@ -21,6 +22,7 @@ ANALYSES: dict[str, Any] = {
     "blocks": BlocksAnalysis,
     "surrogate": SurrogateAnalysis,
     "scales": ScalesAnalysis,
+    "dissection": DissectionAnalysis,
 }
 
 

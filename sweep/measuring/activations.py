@@ -33,12 +33,14 @@ def record_activations(
     *,
     device: str = "cpu",
     dtype: str = "float32",
+    preprocessing: Preprocessing | None = None,
 ) -> None:
     """Run these rows of a split through the network in evaluation mode.
 
     keep: called as keep(layer, start, activation) with the (n, D) activations of the images
         from the one numbered `start` on; it must copy, for the network may overwrite them.
     dtype: float32, or bfloat16 for a forward pass under autocast.
+    preprocessing: in place of the network's own.
     """
     network.to(device).eval()
     start = 0
@@ -48,7 +50,8 @@ def record_activations(
 
     autocast = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
     with torch.no_grad(), autocast, recording(network, layers, keep_batch):
-        for first, pixels in pixel_batches(split, rows, batch_size, network.preprocessing):
+        prepared = preprocessing or network.preprocessing
+        for first, pixels in pixel_batches(split, rows, batch_size, prepared):
             progress()
             start = first
             network(pixels.to(device))

@@ -70,9 +70,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Plan:
-        layers = tuple(
-            Layer(**{**layer, "shape": tuple(layer["shape"])}) for layer in content["layers"]
-        )
+        layers = tuple(map(Layer.from_json, content["layers"]))
         rest = {
             "passes": tuple(tuple(indices) for indices in content["passes"]),
             "spans": tuple((start, stop) for start, stop in content["spans"]),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sweep.config import SweepConfig
 from sweep.measurement import Measurement, read_rows, write_rows
@@ -15,6 +18,7 @@ from sweep.sealing import content_key, file_digest, is_sealed, read_manifest, se
 from sweep.space import Trial
 
 ROWS = "rows.parquet"
+EMPTY: Mapping[str, pa.Table] = {}
 # Settings that say how, not what: they change no row, or its last bits at most.
 NOT_IN_KEY = {
     "epochs",
@@ -75,8 +79,24 @@ def sampling_key(config: SweepConfig) -> str:
 
 
 def seal_rows(
-    folder: Path, rows: Sequence[Measurement], *, durable: bool = False, **facts: Any
+    folder: Path,
+    rows: Sequence[Measurement],
+    tables: Mapping[str, pa.Table] = EMPTY,
+    *,
+    durable: bool = False,
+    **facts: Any,
 ) -> None:
-    """Seal measurement rows as `folder`."""
+    """Seal measurement rows as `folder`, and tables by their names beside them."""
     with seal(folder, durable=durable, **facts) as temporary:
         write_rows(temporary / ROWS, rows)
+        for name, table in tables.items():
+            pq.write_table(table, temporary / f"{name}.parquet")
+
+
+def read_sealed_table(
+    config: SweepConfig, trial: Trial, paths: TrialPaths, analysis: Analysis, name: str
+) -> pa.Table:
+    """One of the tables beside the rows of a sealed analysis."""
+    folder = measured_folder(config, trial, paths, analysis)
+    read_manifest(folder)
+    return pq.read_table(folder / f"{name}.parquet")

@@ -25,6 +25,15 @@ from sweep.measuring.analysis import Analysis
 from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
 from sweep.measuring.classes import mean_over_classes, name_probe
 from sweep.measuring.cost import survey_layers
+from sweep.measuring.counting import (
+    CountingAnalysis,
+    Counts,
+    Findings,
+    count_all,
+    read_counts,
+    seal_counts,
+    spans_of,
+)
 from sweep.measuring.plan import Plan, make_plan
 from sweep.measuring.sealed import ROWS, measured_folder, sampling_key, seal_rows
 from sweep.measuring.store import ArrowStore, MemoryStore, write_part
@@ -85,7 +94,8 @@ class Session:
         if self._plan.in_memory:
             self._measure_in_memory()
             return []
-        return phases_of(self.trial, self._plan, self._num_neighbors)
+        counted = [[len(self._spans(a))] * a.num_passes for a in self._counting]
+        return phases_of(self.trial, self._plan, self._num_neighbors, counted)
 
     def run(self, unit: Unit) -> None:
         """Do one unit, unless it is sealed already."""
@@ -93,6 +103,8 @@ class Session:
             case "network":
                 if not is_sealed(self._scratch.network):
                     seal_rows(self._scratch.network, self._network_rows())
+            case "count":
+                self._count(*unit.place)
             case "record":
                 self._record(*unit.place)
             case "tile":
@@ -157,8 +169,20 @@ class Session:
         Where points are few and wide, neighbors are then found from the spectrum's matrix;
         and short tables are read off the longest.
         """
-        layered = [analysis for analysis in self._missing if analysis.layer_quantities]
+        layered = [
+            analysis
+            for analysis in self._missing
+            if analysis.layer_quantities and not isinstance(analysis, CountingAnalysis)
+        ]
         return sorted(layered, key=lambda a: (a.num_neighbors > 0, -a.num_neighbors))
+
+    @property
+    def _counting(self) -> list[CountingAnalysis]:
+        """What goes through the images by itself."""
+        return [analysis for analysis in self._missing if isinstance(analysis, CountingAnalysis)]
+
+    def _spans(self, analysis: CountingAnalysis) -> list[tuple[int, int]]:
+        return spans_of(analysis.num_images(self._checkpoint), self._plan.part_images)
 
     @cached_property
     def _activations(self) -> ActivationPaths:
@@ -170,6 +194,11 @@ class Session:
         return self._paths.scratch(
             self.trial.epoch, content_key([sampling_key(self._config), settings], length=8)
         )
+
+    @cached_property
+    def _view(self) -> NetworkView:
+        plan = self._plan
+        return NetworkView(self._checkpoint, self._network, plan.layers, plan.batch_size)
 
     def _layer(self, index: int) -> Layer:
         return self._plan.layers[index]
@@ -187,15 +216,30 @@ class Session:
             self._pass_through(plan.layers, (0, plan.num_images), store.write)
             for layer in plan.layers:
                 rows += self._layer_rows(layer, store.points(layer))
-        self._seal_analyses(rows)
+            del store
+        self._seal_analyses(rows, [count_all(each, self._view) for each in self._counting])
 
     def _network_rows(self) -> list[Measurement]:
         asked = [analysis for analysis in self._missing if analysis.network_quantities]
-        if not asked:
-            return []
-        plan = self._plan
-        view = NetworkView(self._checkpoint, self._network, plan.layers, plan.batch_size)
-        return [row for analysis in asked for row in analysis.measure_network(view)]
+        return [row for analysis in asked for row in analysis.measure_network(self._view)]
+
+    def _count(self, place: int, number: int, part: int) -> None:
+        analysis = self._counting[place]
+        folder = self._scratch.count(analysis.name, number, part)
+        if is_sealed(folder):
+            return
+        before = self._counts(analysis, number)
+        span = self._spans(analysis)[part]
+        seal_counts(folder, analysis.count(self._view, number, span, before))
+
+    def _counts(self, analysis: CountingAnalysis, num_passes: int) -> list[Counts]:
+        """Counts of all images, of the first passes."""
+        merged = []
+        for number in range(num_passes):
+            parts = range(len(self._spans(analysis)))
+            folders = [self._scratch.count(analysis.name, number, part) for part in parts]
+            merged.append(analysis.merge(number, [read_counts(folder) for folder in folders]))
+        return merged
 
     def _record(self, pass_number: int, part: int) -> None:
         folder = self._activations.part(pass_number, part)
@@ -285,16 +329,23 @@ class Session:
         if self._layered:
             for layer in self._plan.layers:
                 rows += read_rows(self._scratch.layer(layer.index) / ROWS)
-        self._seal_analyses(rows)
+        counted = [
+            analysis.conclude(self._view, self._counts(analysis, analysis.num_passes))
+            for analysis in self._counting
+        ]
+        self._seal_analyses(rows, counted)
         shutil.rmtree(self._scratch.folder, ignore_errors=True)
         if not self._config.measure.keep_activations:
             shutil.rmtree(self._activations.folder, ignore_errors=True)
 
-    def _seal_analyses(self, rows: Sequence[Measurement]) -> None:
+    def _seal_analyses(self, rows: Sequence[Measurement], counted: Sequence[Findings]) -> None:
         classes = [probe for probe in self._checkpoint.probes if probe]
+        rows = [*rows, *(row for findings in counted for row in findings.rows)]
+        names = [analysis.name for analysis in self._counting]
+        tables = {name: each.tables for name, each in zip(names, counted, strict=True)}
         for analysis in self._missing:
             own = analysis.finish([row for row in rows if row.analysis == analysis.name])
             own += mean_over_classes(own, classes)
             folder = measured_folder(self._config, self.trial, self._paths, analysis)
             facts = {"trial": self.trial.key, "analysis": analysis.name, "num_rows": len(own)}
-            seal_rows(folder, own, durable=True, **facts)
+            seal_rows(folder, own, tables.get(analysis.name, {}), durable=True, **facts)

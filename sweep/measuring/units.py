@@ -6,13 +6,14 @@ Each unit seals what it makes, so that it costs no more than itself when its pro
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from sweep.measuring.plan import Plan
 from sweep.space import Trial
 
-Kind = Literal["start", "network", "record", "tile", "layer", "release", "finish"]
+Kind = Literal["start", "network", "count", "record", "tile", "layer", "release", "finish"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Unit:
 
     place: which one of its kind.
         record: (pass, part). tile: (pass, layer, rows, columns), spans both. layer: (pass, layer).
-        release: (pass,).
+        release: (pass,). count: (analysis, pass, part).
     """
 
     trial: Trial
@@ -29,12 +30,20 @@ class Unit:
     place: tuple[int, ...] = ()
 
 
-def phases_of(trial: Trial, plan: Plan, num_neighbors: int) -> list[list[Unit]]:
+def phases_of(
+    trial: Trial, plan: Plan, num_neighbors: int, counted: Sequence[Sequence[int]] = ()
+) -> list[list[Unit]]:
     """Units in phases: all of one phase may run at once, when those before are done.
 
     num_neighbors: that the analyses read; without any there are no tiles.
+    counted: of each analysis that counts, how many parts each of its passes has.
     """
     phases = [[Unit(trial, "network")]]
+    for analysis, passes in enumerate(counted):
+        for number, num_parts in enumerate(passes):
+            parts = [(analysis, number, part) for part in range(num_parts)]
+            phases.append([Unit(trial, "count", place) for place in parts])
+    phases.append([])
     for number, indices in enumerate(plan.passes):
         phases[-1] += [Unit(trial, "record", (number, part)) for part in range(len(plan.parts))]
         pairs = span_pairs(plan) if num_neighbors else []
@@ -44,7 +53,7 @@ def phases_of(trial: Trial, plan: Plan, num_neighbors: int) -> list[list[Unit]]:
         phases.append([Unit(trial, "layer", (number, index)) for index in indices])
         phases.append([Unit(trial, "release", (number,))])
     phases.append([Unit(trial, "finish")])
-    return phases
+    return [phase for phase in phases if phase]
 
 
 def span_pairs(plan: Plan) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from sweep.models.receptive import Centers, centers_after
 from sweep.models.values import tensors_in
 
 # What counts as steps of depth. `nn.Conv2d` and `nn.Linear` end up in these. The depths that
@@ -50,7 +51,7 @@ class Node:
 
     parents: nodes it was made from. depth: transformations on the longest way from the images.
     content: equal for the same numbers, however they are viewed or copied. numel: of the tensor.
-    has_class: whether a class token went into it.
+    has_class: whether a class token went into it. centers: where its cells look, if known.
     """
 
     parents: frozenset[int]
@@ -58,6 +59,7 @@ class Node:
     content: Content
     numel: int
     has_class: bool
+    centers: Centers | None = None
 
 
 class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -74,7 +76,8 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         class_tokens: Iterable[torch.Tensor],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.nodes = [Node(frozenset(), 0, (0,), images.numel(), has_class=False)]
+        pixels = Centers.of_pixels(*images.shape[-2:])
+        self.nodes = [Node(frozenset(), 0, (0,), images.numel(), False, pixels)]
         self._references: dict[int, StorageWeakRef] = {}
         self._node_of = {self._storage(images): 0}
         self._with_class = {self._storage(token) for token in class_tokens}
@@ -125,11 +128,14 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         has_class = any(self._storage(tensor) in self._with_class for tensor in inputs) or any(
             self.nodes[n].has_class for n in parents
         )
+        known = [n for n in map(self.node, inputs) if n is not None and self.nodes[n].centers]
+        given = self.nodes[known[0]].centers if known else None
         copied = self.content(inputs[-1]) if name in COPIES and len(inputs) == 1 else ()
         for tensor in (*made, *written):
             if parents:
                 same = copied if inputs[-1].numel() == tensor.numel() else ()
-                self._add(tensor, parents, same, has_class)
+                centers = centers_after(name, args, given, tensor) if given else None
+                self._add(tensor, parents, same, has_class, centers)
             elif has_class:
                 self._with_class.add(self._storage(tensor))
         return result
@@ -140,6 +146,7 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         parents: frozenset[int],
         content: Content,
         has_class: bool,
+        centers: Centers | None,
     ) -> None:
         depth = max(self.nodes[parent].depth for parent in parents)
         storage = self._storage(tensor)
@@ -150,7 +157,8 @@ class DataFlow(TorchDispatchMode):  # type: ignore[no-untyped-call]
             depth = max(depth, self.nodes[old].depth)
             content = ()
         self._node_of[storage] = len(self.nodes)
-        self.nodes.append(Node(parents, depth, content or (len(self.nodes),), numel, has_class))
+        content = content or (len(self.nodes),)
+        self.nodes.append(Node(parents, depth, content, numel, has_class, centers))
 
     def _measure(self, made: list[torch.Tensor]) -> None:
         dead = [s for s in self._alive if self._references[s].expired()]  # type: ignore[no-untyped-call]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from torch import nn
 from sweep.errors import UserError
 from sweep.models.auto_layers import auto_points
 from sweep.models.points import Point, all_points
+from sweep.models.receptive import Centers
 from sweep.models.selectors import selected_points
 from sweep.models.trace import Trace, trace_network
 
@@ -35,6 +36,7 @@ class Layer:
     relative_depth: 0 at the input, 1 at the output.
     last_hidden: whether this is what enters the final classifier.
     place: which of the floating tensors that the module takes or gives is meant, 0 first.
+    centers: where the cells of the map look that it is, or was made from; None: not known.
     """
 
     index: int
@@ -47,6 +49,14 @@ class Layer:
     relative_depth: float
     last_hidden: bool
     place: int = 0
+    centers: Centers | None = None
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Layer:
+        """From what `asdict` made of it."""
+        centers = content["centers"]
+        shape = tuple(content["shape"])
+        return cls(**{**content, "shape": shape, "centers": centers and Centers.from_json(centers)})
 
     @property
     def num_units(self) -> int:
@@ -101,6 +111,7 @@ def layers_of(
                 relative_depth=point.value.depth / trace.total_depth,
                 last_hidden=point.value.content == trace.last_hidden.content,
                 place=point.value.place,
+                centers=point.value.centers,
             )
         )
     if not layers:

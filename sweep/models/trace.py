@@ -16,6 +16,7 @@ from torch import nn
 
 from sweep.errors import TrialFailure
 from sweep.models.dataflow import Content, DataFlow, Node, TransformationCounter
+from sweep.models.receptive import Centers
 from sweep.models.values import has_row_per_image, main_place, tensor_at
 
 LINEAR = (nn.Linear, nn.Bilinear)
@@ -31,6 +32,7 @@ class Value:
     depth: transformations on the longest way from the images. per_image: its first axis is
     the image. on_trunk: all that gets from the images to the logits goes through it.
     has_class: a class token is in it. place: among the floating tensors that came together.
+    centers: of the receptive fields of its cells, or of the map it was made from, if known.
     """
 
     shape: tuple[int, ...]
@@ -40,6 +42,7 @@ class Value:
     on_trunk: bool
     has_class: bool
     place: int
+    centers: Centers | None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ class _DraftValue:
     per_image: bool
     has_class: bool
     place: int
+    centers: Centers | None
 
     def finished(self, trunk: frozenset[int]) -> Value:
         return Value(
@@ -159,6 +163,7 @@ class _DraftValue:
             on_trunk=self.node in trunk,
             has_class=self.has_class,
             place=self.place,
+            centers=self.centers,
         )
 
 
@@ -216,6 +221,7 @@ class _Recorder:
             per_image=has_row_per_image(shape, self._num_images),
             has_class=self._flow.nodes[node].has_class,
             place=place,
+            centers=self._flow.nodes[node].centers,
         )
 
     def _before(self, _: nn.Module, args: Any, kwargs: Any) -> None:

@@ -61,7 +61,7 @@ def run(maps, labels, share=0.05, batches=None, split=None):
     for counted, covered, part in zip(overlaps, coverages, parts, strict=True):
         for rows in part:
             here = [category[rows] for category in labels]
-            counted.update(maps[rows], here, bring)
+            counted.update(maps[rows], [here], bring)
             covered.update(here, SIZE * SIZE)
     for other, covered in zip(overlaps[1:], coverages[1:], strict=True):
         overlaps[0].merge(other)
@@ -103,8 +103,8 @@ def test_counts_are_those_of_a_brute_force(share):
     maps, labels = units(), probe()
     _, counted, covered = run(maps, labels, share)
     intersection, area, truth = brute_force(maps, labels, share)
-    assert (counted.intersection == intersection).all()
-    assert (counted.area == area).all()
+    assert (counted.intersection[0] == intersection).all()
+    assert (counted.area[0] == area).all()
     assert (covered.truth == truth).all()
     assert intersection.any()
 
@@ -144,7 +144,7 @@ def test_units_without_a_threshold_detect_nothing():
     found = dissect(thresholds, counted, covered)
     assert found.best[[2, 5]].tolist() == [NONE, NONE]
     assert found.best_iou[[2, 5]].tolist() == [0, 0]
-    assert not counted.area[[2, 5]].any()
+    assert not counted.area[0, [2, 5]].any()
 
 
 def test_a_saturated_unit_is_active_where_it_is_saturated():
@@ -155,7 +155,7 @@ def test_a_saturated_unit_is_active_where_it_is_saturated():
     assert not thresholds.inclusive[[0, 6]].any()
     assert counted.above[[3, 4]].tolist() == [0, 0]
     assert (counted.tied[[3, 4]] == (maps[:, 3:5] == 1).sum(dim=(0, 2, 3)).numpy()).all()
-    assert (counted.area[[3, 4]] > 0).all()
+    assert (counted.area[0, [3, 4]] > 0).all()
 
 
 def planted(coverage, num_images=40):
@@ -176,7 +176,7 @@ def dissected(maps, labels, share):
     found = table.compute(share)
     counted, covered = Overlaps(found, CONCEPTS), Coverage(CONCEPTS)
     same = Anchors(0.0, 1.0)
-    counted.update(maps, labels, Upsampling(same, same, (16, 16), (16, 16), (16, 16)))
+    counted.update(maps, [labels], Upsampling(same, same, (16, 16), (16, 16), (16, 16)))
     covered.update(labels, 256)
     return dissect(found, counted, covered)
 
@@ -203,7 +203,7 @@ def test_half_a_cell_of_shift_lowers_the_score():
         found = table.compute(0.25)
         counted, covered = Overlaps(found, CONCEPTS), Coverage(CONCEPTS)
         place = Anchors(start, 4.0)
-        counted.update(low, labels, Upsampling(place, place, (4, 4), (16, 16), (16, 16)))
+        counted.update(low, [labels], Upsampling(place, place, (4, 4), (16, 16), (16, 16)))
         covered.update(labels, 256)
         scores.append(dissect(found, counted, covered).iou[0, 0])
     assert scores[1] < scores[0]

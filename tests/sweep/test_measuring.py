@@ -25,6 +25,7 @@ from sweep.measuring import ANALYSES, make_analyses
 from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.activations import record_activations
 from sweep.measuring.checkpoint import MIX, Checkpoint, LayerView, NetworkView
+from sweep.measuring.counting import CountingAnalysis, count_all
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import is_measured, read_measurements
 from sweep.measuring.store import MemoryStore
@@ -43,6 +44,20 @@ CONFIG = SweepConfig.model_validate(
         "measure": {"num_samples": 200},
         # What is off by default keeps the contract too.
         "analyses": {"surrogate": {}, "subsamples": {}, "blocks": {}, "scales": {"up_to": 8}},
+    }
+)
+
+CONCEPTS = SweepConfig.model_validate(
+    {
+        "name": "c",
+        "data": {"name": "concepts", "num_drawn": 400},
+        "model": {"name": "cnn", "width": 4, "depth": 1},
+        "training": {"epochs": 1},
+        "analyses": {
+            "intrinsic": None,
+            "linear": None,
+            "dissection": {"num_images": 60, "permutations": 3, "rotations": {"number": 2}},
+        },
     }
 )
 
@@ -72,7 +87,21 @@ class Case:
         rows = list(analysis.measure_network(network))
         for view in layers:
             rows += analysis.measure_layer(view)
+        if isinstance(analysis, CountingAnalysis):
+            rows += count_all(analysis, network).rows
         return analysis.finish(rows)
+
+
+ALL = {
+    analysis.name: (config, analysis)
+    for config in (CONCEPTS, CONFIG)
+    for analysis in make_analyses(config.analyses)
+}
+
+
+@pytest.fixture(params=ALL)
+def analysis(request):
+    return ALL[request.param][1]
 
 
 @pytest.fixture
@@ -80,12 +109,11 @@ def case(storage):
     return Case(CONFIG, storage)
 
 
-@pytest.fixture(params=[analysis.name for analysis in make_analyses(CONFIG.analyses)])
-def analysis(request):
-    return {a.name: a for a in make_analyses(CONFIG.analyses)}[request.param]
-
-
 class TestAnalysis:
+    @pytest.fixture
+    def case(self, analysis, storage):
+        return Case(ALL[analysis.name][0], storage)
+
     def test_rows_speak_of_this_checkpoint(self, analysis, case):
         rows = case.measure(analysis)
         assert rows

@@ -1,0 +1,231 @@
+"""Dissection of networks: however the work is cut, and whatever their layers look like."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from estimators.top_images import NO_IMAGE, TopImages
+from sweep.config import SweepConfig
+from sweep.data.concepts import CONCEPTS, concept_masks, scene_labels
+from sweep.data.labels import CATEGORIES, labels_of
+from sweep.data.partitions import prepare_data
+from sweep.errors import UserError
+from sweep.measuring import make_analyses
+from sweep.measuring.maps import map_layout
+from sweep.measuring.measure import measure_trial
+from sweep.measuring.sealed import read_sealed_table
+from sweep.models.layers import find_layers
+from sweep.pipeline import check_sweep
+from sweep.results import rows_digest
+from tests.sweep.test_session import Case
+
+TABLES = ("units", "curves", "rotations", "concepts")
+
+
+def make_config(dissection=None, **measure):
+    return SweepConfig.model_validate(
+        {
+            "name": "m",
+            "data": {"name": "concepts", "num_drawn": 500},
+            "model": {"name": "cnn", "width": 6, "depth": 2},
+            "training": {"epochs": 0},
+            "measure": {"num_samples": 40, "batch_size": 16, **measure},
+            "analyses": {
+                "intrinsic": None,
+                "linear": None,
+                "dissection": {
+                    "num_images": 100,
+                    "share": 0.02,
+                    "permutations": 3,
+                    "rotations": {"number": 2, "alphas": [0.5, 1.0]},
+                    **(dissection or {}),
+                },
+            },
+        }
+    )
+
+
+def dissect(storage, config):
+    """Rows by layer and quantity, and the tables."""
+    case = Case(storage, config)
+    measure_trial(config, case.trial, case.data, case.paths)
+    return case
+
+
+def rows_by_layer(case):
+    return {
+        (row.layer, row.quantity.removeprefix("dissection/")): row.value
+        for row in case.rows()
+        if row.analysis == "dissection"
+    }
+
+
+def table(case, name):
+    (analysis,) = [a for a in make_analyses(case.config.analyses) if a.name == "dissection"]
+    return read_sealed_table(case.config, case.trial, case.paths, analysis, name)
+
+
+def test_parts_of_the_images_come_to_the_same(storage, tmp_path):
+    from sweep.paths import claim_storage, open_storage
+
+    whole = dissect(storage, make_config())
+    other = open_storage(tmp_path / "other", create=True)
+    claim_storage(other)
+    # So little memory for activations that all goes through files, in parts of two batches.
+    parts = dissect(other, make_config(part_images=32, keep_activations=True))
+    assert len(list(other.folder.rglob("part-*"))) == 0  # no points are asked for
+    assert rows_digest(parts.rows()) == rows_digest(whole.rows())
+    for name in TABLES:
+        assert table(parts, name).equals(table(whole, name))
+
+
+def test_a_batch_size_may_change_last_bits_of_activations_and_no_count_else(storage):
+    small, large = (
+        rows_by_layer(dissect(storage, make_config(batch_size=size))) for size in (7, 100)
+    )
+    assert small.keys() == large.keys()
+    same = [small[key] == large[key] for key in small if not key[1].endswith("mean_iou")]
+    assert np.mean(same) > 0.95
+
+
+def test_the_input_detects_colors_and_permuted_labels_none(storage):
+    """The three channels of the picture are units that need no training."""
+    case = dissect(storage, make_config({"share": 0.005, "permutations": 19}))
+    rows = rows_by_layer(case)
+    assert rows["input", "unique_color"] >= 1
+    assert rows["input", "null_unique_detectors"] < rows["input", "unique_detectors"]
+    units = table(case, "units").to_pandas().set_index(["layer", "unit"])
+    assert set(units.loc["input"]["best_color"]) <= set(CONCEPTS["color"])
+    assert (units.loc["input"]["p_value"] == 1 / 20).any()
+    best = units.loc["input"]["iou"]
+    assert (best <= units.loc["input"]["ceiling"] + 1e-12).all()
+
+
+def test_top_images_are_those_of_the_largest_values_with_where_the_unit_is_active(storage):
+    case = dissect(storage, make_config())
+    units = table(case, "units").to_pandas()
+    for row in units.itertuples():
+        assert len(row.top_images) == 6
+        assert (np.diff(row.top_values) <= 0).all()
+        assert len(row.top_masks) == (6 if row.detector else 0)
+    (detector,) = units[units["detector"]].head(1).itertuples()
+    masks = np.unpackbits(
+        np.stack([np.frombuffer(m, np.uint8) for m in detector.top_masks]), axis=1
+    )
+    assert masks[0].any()
+
+
+def test_labels_are_those_that_the_images_were_drawn_with(storage):
+    data = prepare_data(make_config().data, storage)
+    ids = data.split("test").ids[:50]
+    labels = labels_of(data, ids)
+    assert labels.categories == tuple(CONCEPTS) == CATEGORIES
+    masks = concept_masks(ids, 32)
+    for number, category in enumerate(CATEGORIES):
+        before = sum(len(CONCEPTS[c]) for c in CATEGORIES[:number])
+        found = labels.maps[number].astype(int)
+        expected = scene_labels(ids)[:, None] if category == "scene" else masks[category]
+        expected = expected.reshape(50, 1, -1).astype(int)
+        assert (found == np.where(expected, expected + before, 0)).all()
+
+
+def test_images_without_labels_are_refused_before_anything_is_done(storage):
+    config = SweepConfig.model_validate({"name": "m", "analyses": {"dissection": {}}})
+    with pytest.raises(UserError, match=r"dissection needs .* digits has none: .*concepts"):
+        check_sweep(config, storage)
+
+
+# -- layers as maps
+
+
+class Tokens(nn.Module):
+    """Patches, a token before them, and a linear layer of all."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.mix = nn.Linear(8, 8)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, images):
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        return self.head(self.mix(tokens)[:, 0])
+
+
+class LastChannels(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 2, 2)
+        self.mix = nn.Linear(5, 5)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, images):
+        mixed = self.mix(self.conv(images).permute(0, 2, 3, 1))
+        return self.head(mixed.mean((1, 2)))
+
+
+def layout_of(network, name, rule="receptive", size=(8, 16)):
+    (layer,) = find_layers(network, torch.zeros(5, 3, *size), [name])
+    return map_layout(layer, rule)
+
+
+def test_tokens_are_a_grid_of_patches_behind_those_beside_them():
+    network = Tokens()
+    layout = layout_of(network, "mix")
+    assert (layout.axes, layout.cells, layout.num_units) == ("TC", (2, 4), 8)
+    assert (layout.layer.centers.start, layout.layer.centers.step) == ((1.5, 1.5), (4, 4))
+    tokens = torch.randn(3, 9, 8)
+    maps = layout.maps(tokens.flatten(1))
+    assert torch.equal(maps[1, 5, 1, 2], tokens[1, 1 + 4 + 2, 5])
+
+
+def test_maps_may_have_their_channels_last():
+    layout = layout_of(LastChannels(), "mix")
+    assert (layout.axes, layout.cells, layout.num_units) == ("HWC", (4, 8), 5)
+    values = torch.randn(2, 4, 8, 5)
+    assert torch.equal(layout.maps(values.flatten(1)), values.permute(0, 3, 1, 2))
+
+
+def test_a_vector_looks_at_the_whole_image():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(384, 7), nn.ReLU(), nn.Linear(7, 2))
+    layout = layout_of(network, "1")
+    assert (layout.axes, layout.cells, layout.num_units) == ("C", (1, 1), 7)
+    brought = layout.upsampling((8, 16), (4, 4))(torch.arange(3.0)[:, None, None])
+    assert torch.equal(brought, torch.arange(3.0)[:, None, None].expand(3, 4, 4))
+
+
+def test_half_pixel_anchors_by_choice():
+    network = nn.Sequential(nn.Conv2d(3, 2, 3, 2), nn.Flatten(), nn.Linear(2 * 3 * 7, 2))
+    for rule, start in (("receptive", 1.0), ("half_pixel", (8 / 3 - 1) / 2)):
+        layout = layout_of(network, "0", rule)
+        rows, _ = layout.upsampling((8, 16), (8, 16))._rows[:2]
+        assert layout.anchored == (rule == "receptive")
+        place = (torch.arange(8) - start) / (2 if rule == "receptive" else 8 / 3)
+        assert torch.equal(rows, place.clamp(0, 2).floor().long().clamp(max=1))
+
+
+# -- the images in which a unit is largest
+
+
+def test_top_images_depend_on_no_order_and_no_merge():
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 5, (40, 3)).astype(np.float32)  # many alike
+    found = []
+    for parts in ([np.arange(40)], np.split(rng.permutation(40), [3, 17, 18])):
+        tops = [TopImages(3, 6) for _ in range(2)]
+        for number, rows in enumerate(parts):
+            tops[number % 2].update(values[rows], rows)
+        tops[0].merge(tops[1])
+        found.append(tops[0])
+    np.testing.assert_array_equal(found[0].images, found[1].images)
+    expected = [sorted(range(40), key=lambda i: (-values[i, unit], i))[:6] for unit in range(3)]
+    np.testing.assert_array_equal(found[0].images.T, expected)
+
+
+def test_fewer_images_than_places():
+    top = TopImages(2, 3)
+    top.update(np.array([[1.0, 2.0]], np.float32), np.array([7]))
+    assert top.images.tolist() == [[7, 7], [NO_IMAGE] * 2, [NO_IMAGE] * 2]
