@@ -28,6 +28,7 @@ PATIENCE_HERE = 1.5
 RAYS_PATIENCE, RAYS_SECONDS = "RAY_gcs_rpc_server_reconnect_timeout_s", 60.0
 SECONDS_TO_END = 10.0
 SECONDS_BEFORE_RAY = SECONDS_TO_END + 5.0
+NO_RAYLET = "the raylet of this node has ended"
 SIGNAL = signal.SIGUSR2  # the first user signal is Tune's
 PEER = struct.Struct("3i")  # process, user and group of who listens on a local socket
 
@@ -55,7 +56,6 @@ class Lifeline:
     ) -> None:
         host, _, port = head.rpartition(":")
         self._head = (host, int(port))
-        self._raylet = _listener(raylet)
         self._where = where
         self._patience = PATIENCE_HERE if here else _patience_elsewhere()
         self._end = end
@@ -64,6 +64,11 @@ class Lifeline:
         self._signalling = threading.Lock()
         self._left = threading.Event()
         self.lost = ""
+        self._raylet: int | None = None
+        try:
+            self._raylet = _listener(raylet)
+        except (ConnectionRefusedError, FileNotFoundError):
+            self.lost = self._words(NO_RAYLET)
         self._thread = threading.Thread(target=self._watch, name="lifeline", daemon=True)
         self._thread.start()
 
@@ -81,7 +86,7 @@ class Lifeline:
         While the head does not answer, wait until it does or is given up.
         """
         if not self.lost and self._raylet is not None and _has_ended(self._raylet):
-            self.lost = self._words("the raylet of this node has ended")
+            self.lost = self._words(NO_RAYLET)
         while not (self.lost or self._ended.is_set() or _answers(self._head)):
             self._ended.wait(POLL_SECONDS)
         if self.lost:
@@ -116,7 +121,7 @@ class Lifeline:
         since = time.monotonic()
         while not self._ended.wait(POLL_SECONDS):
             if self._raylet is not None and _has_ended(self._raylet):
-                return self._tell("the raylet of this node has ended")
+                return self._tell(NO_RAYLET)
             if _answers(self._head):
                 since = time.monotonic()
             elif time.monotonic() - since > self._patience:
@@ -163,13 +168,18 @@ def _answers(address: tuple[str, int]) -> bool:
 
 
 def _listener(path: str) -> int | None:
-    """A handle of the process that listens on a local socket; None if it can't be had."""
+    """A handle of the process that listens on a local socket; None if it can't be had.
+
+    Raises ConnectionRefusedError or FileNotFoundError if none does.
+    """
     try:
         with socket.socket(socket.AF_UNIX) as raylet:
             raylet.connect(path)
             peer: Any = raylet.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
         process = PEER.unpack(peer)[0]
         return os.pidfd_open(process) if process else None
+    except (ConnectionRefusedError, FileNotFoundError):
+        raise
     except (OSError, AttributeError):  # not Linux, or a container that hides processes
         return None
 

@@ -10,6 +10,7 @@ from sweep.execution import Cluster
 from sweep.progress import Progress, Status, StatusObserver
 from sweep.results import TrialResult, is_complete, load_trial
 from sweep.scalars import scalars
+from sweep.sealing import remove_unfinished
 from sweep.space import Trial
 from sweep.tracking import TrackingThread
 from sweep.training.checkpoints import is_trained, read_history
@@ -73,6 +74,7 @@ class Remainder:
             cluster.execute(self._work, supply, to_measure, observer)
         finally:
             self._progress.end()
+        remove_unfinished(self._work.sweep_paths.folder)  # of workers that died at work
         self._tell_left_out(supply, search)
         return failures
 
