@@ -66,6 +66,7 @@ def write_report(
     from sweep.report.claims_files import write_claims
     from sweep.report.page import render_page
     from sweep.report.stills import Material
+    from sweep.report.units_page import write_units_pages
 
     paths = results.work.sweep_paths
     paths.reported.unlink(missing_ok=True)
@@ -74,6 +75,7 @@ def write_report(
     if claims.claims:
         write_claims([claims], paths.claims)
     written = [paths.report, *(paths.claims.files if claims.claims else ())]
+    written += write_units_pages(results)
     files = [paths.claims.table, paths.claims.picture] if claims.claims else []
     pictures = _write_pictures(Material(results, lambda: regression, lambda: claims))
     written += pictures
@@ -87,9 +89,11 @@ def write_report(
     heard += [send(partial(tracker.report, results.work, path)) for path in [*files, paths.report]]
     made_of = _made_of(results, tracker)
     if made_of is not None and all(heard) and not failures:
-        made_of["files"] = {path.name: file_digest(path) for path in written}
+        digests = {str(path.relative_to(paths.folder)): file_digest(path) for path in written}
+        made_of["files"] = digests
         write_file(paths.reported, json.dumps(made_of, indent=1) + "\n")
-    mirror_of(results.work.storage).send_files(paths.folder)
+    for folder in (paths.folder, paths.units):
+        mirror_of(results.work.storage).send_files(folder)
     return paths.report
 
 

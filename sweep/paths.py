@@ -198,6 +198,11 @@ class SweepPaths:
         return self.folder / f"{name}.png"
 
     @property
+    def units(self) -> Path:
+        """The pages of dissected networks."""
+        return self.folder / "units"
+
+    @property
     def figures(self) -> Path:
         """Where `idsweep figures` puts them, unless told otherwise."""
         return self.folder / "figures"

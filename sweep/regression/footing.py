@@ -136,7 +136,8 @@ class _Differences:
     def to_best(cls, values: Floats, draws: Floats, *, largest: bool) -> _Differences:
         sign = 1.0 if largest else -1.0
         best = int(np.argmax(sign * values))
-        apart = sign * (draws[:, [best]] - draws)
+        with np.errstate(invalid="ignore"):  # of two that are both infinite, left out next
+            apart = sign * (draws[:, [best]] - draws)
         apart = apart[np.isfinite(apart).all(axis=1)]
         ends = np.quantile(apart, [0.025, 0.975], axis=0)
         below, above = (apart <= 0).sum(axis=0), (apart >= 0).sum(axis=0)

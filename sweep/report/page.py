@@ -17,6 +17,7 @@ from sweep.mean import MIN_UNITS
 from sweep.published.compare import compare_published
 from sweep.regression import Regression, headline
 from sweep.report.claims_table import claims_context
+from sweep.report.dissection_table import dissection_context
 from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.payload import sweep_payload
 from sweep.report.published_figures import published_figures
@@ -78,6 +79,7 @@ def render_page(
         failures=failures,
         fewest=MIN_UNITS,
         **claims_context([claims] if claims else []),
+        **dissection_context(results),
         comparison=comparison,
         # Already JSON, without a "<": markup as it stands.
         data_json=Markup(script_json(payload.data)),  # noqa: S704

@@ -11,13 +11,17 @@ from sweep.data.concepts import CONCEPTS, concept_masks, scene_labels
 from sweep.data.labels import CATEGORIES, labels_of
 from sweep.data.partitions import prepare_data
 from sweep.errors import UserError
+from sweep.execution import LocalProcess
 from sweep.measuring import make_analyses
 from sweep.measuring.maps import map_layout
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import read_sealed_table
 from sweep.models.layers import find_layers
-from sweep.pipeline import check_sweep
+from sweep.pipeline import check_sweep, run_sweep
+from sweep.progress import SilentProgress
+from sweep.report.dissection_table import dissection_context
 from sweep.results import rows_digest
+from sweep.sweepfile import parse_sweep
 from tests.sweep.test_session import Case
 
 TABLES = ("units", "curves", "rotations", "concepts")
@@ -134,6 +138,41 @@ def test_images_without_labels_are_refused_before_anything_is_done(storage):
     config = SweepConfig.model_validate({"name": "m", "analyses": {"dissection": {}}})
     with pytest.raises(UserError, match=r"dissection needs .* digits has none: .*concepts"):
         check_sweep(config, storage)
+
+
+SWEEP = """
+name: units
+data: {name: concepts, num_drawn: 400}
+model: {name: cnn, width: 4, depth: 1}
+training: {epochs: 1}
+measure: {num_samples: 60, untrained: false}
+analyses:
+  linear: null
+  dissection: {num_images: 60, share: 0.02, permutations: 2, rotations: {number: 1, alphas: [1.0]}}
+regression: {resamples: 100, predictors: [dissection_peak/unique_detectors]}
+space:
+  training.learning_rate: {grid: [0.1, 0.05, 0.02, 0.01, 0.005]}
+"""
+
+
+def test_the_report_links_a_page_of_units_for_each_network(storage):
+    result = run_sweep(parse_sweep(SWEEP, "units"), storage, LocalProcess(), SilentProgress())
+    assert result.failures == {}
+    assert result.regression.correlations
+    page = result.report.read_text()
+    context = dissection_context(result.results)
+    for response in ("test_accuracy", "id_last_hidden/twonn", "id_peak/twonn"):
+        found = [one for one in context["relations"] if one.response == response]
+        assert {one.method for one in found} <= {"pearson", "spearman"}
+    for each in result.results.results:
+        assert f'href="units/{each.trial.key}.html"' in page
+        units = (result.report.parent / "units" / f"{each.trial.key}.html").read_text()
+        assert f"<h1>Units of {each.trial.name}</h1>" in units
+        assert "data:image/png;base64," in units
+        assert "http://" not in units.replace("http://www.w3.org", "")
+    written = result.report.stat().st_mtime_ns
+    run_sweep(parse_sweep(SWEEP, "units"), storage, LocalProcess(), SilentProgress())
+    assert result.report.stat().st_mtime_ns == written  # nothing has changed since
 
 
 # -- layers as maps
