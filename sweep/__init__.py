@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sweep.api import (
         compare,
+        dissect,
         estimate,
         figures,
         predict,
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
         run_suite,
     )
 
-__all__ = ["compare", "estimate", "figures", "predict", "profile", "regress", "run", "run_suite"]
+__all__ = [
+    "compare",
+    "dissect",
+    "estimate",
+    "figures",
+    "predict",
+    "profile",
+    "regress",
+    "run",
+    "run_suite",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from sweep.paths import DEFAULT_STORAGE, open_storage
 if TYPE_CHECKING:
     from sweep.across import Answer
     from sweep.comparison import Comparison
+    from sweep.dissecting import DissectedNetwork
     from sweep.drawing import DrawnFigures
     from sweep.estimation import PointEstimates
     from sweep.execution import Cluster
@@ -155,6 +156,36 @@ def profile(
     with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
         kept = open_storage(storage or folder, create=True)
         return profile_network(config, kept, progress or SilentProgress())
+
+
+def dissect(
+    model: str,
+    *,
+    weights: str | None = None,
+    image_size: int | None = None,
+    overrides: Sequence[str] = (),
+    storage: str | Path | None = None,
+    progress: Progress | None = None,
+) -> DissectedNetwork:
+    """Say what the units of one network detect, on drawn images with labelled concepts.
+
+    model, weights, image_size, storage: as for `profile`.
+    overrides: such as "analyses.dissection.num_images=500" or "data.image_size=64".
+
+    Raises UserError, with one clear line, if the network or a setting is wrong.
+    """
+    from sweep.dissecting import dissect_network, dissection_config
+    from sweep.models.survey import named_model
+    from sweep.progress import SilentProgress
+
+    given = {"weights": weights, "image_size": image_size}
+    network = named_model(
+        model, **{key: value for key, value in given.items() if value is not None}
+    )
+    config = dissection_config(network, overrides)
+    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
+        kept = open_storage(storage or folder, create=True)
+        return dissect_network(config, kept, progress or SilentProgress())
 
 
 def regress(

@@ -49,6 +49,7 @@ for command in (
     sweeps.export,
     networks.layers,
     networks.profile,
+    networks.dissect,
     data.prepare,
     points.estimate,
     points.validate,

@@ -186,6 +186,8 @@ def _reason(error: Exception) -> str:
 
 def _in_words(unit: Unit) -> str:
     match unit.kind:
+        case "count":
+            return f"labelled images through the network, part {unit.place[2] + 1}"
         case "record":
             return f"images through the network, part {unit.place[1] + 1}"
         case "layer":

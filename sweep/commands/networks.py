@@ -132,3 +132,71 @@ def profile(
     for name, file in (("picture", png), ("rows", output)):
         if file is not None:
             typer.echo(f"{name}: {file}")
+
+
+def dissect(
+    model: ModelArgument,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
+    ] = None,
+    num_images: Annotated[
+        int | None, typer.Option("--num-images", min=1, help="Images to probe with.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layers", help="As `idsweep layers` names them. Repeatable."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
+    ] = None,
+    set_: SetOption = None,
+    storage: Annotated[
+        Path | None,
+        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the page of its units into this file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The table of its units, as .parquet.")
+    ] = None,
+) -> None:
+    """Say which unit of a network detects which concept, on drawn images with labels."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sweep.api import dissect as dissected
+    from sweep.report.units_table import print_dissection
+    from sweep.sealing import check_output, write_output
+
+    if html is not None:
+        check_output(html, ".html")
+    if output is not None:
+        check_output(output, ".parquet")
+    given = {"analyses.dissection.num_images": num_images, "measure.layers": layer}
+    settings = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    try:
+        found = dissected(
+            model,
+            weights=weights,
+            image_size=image_size,
+            overrides=[*settings, *(set_ or [])],
+            storage=storage,
+            progress=progress(err=True),
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if html is not None:
+        write_output(html, found.page.encode())
+    if output is not None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(found.units, sink)
+        write_output(output, sink.getvalue().to_pybytes())
+    print_dissection(found, console())
+    for name, file in (("page", html), ("units", output)):
+        if file is not None:
+            typer.echo(f"{name}: {file}")

@@ -244,6 +244,92 @@ def test_unique_detectors_by_category_count_a_unit_in_every_category():
     assert result.unique_detectors() == 1
 
 
+# -- mistakes of others: on this case each gives another number than the definition
+
+
+def mistaken_case():
+    """Three images of 4 x 4 pixels, one unit with a cell a pixel, concept 0 of the first category.
+
+    The first image shows the concept in its upper half, the second nothing of the category, the
+    third concept 1 in one pixel. The unit is active in a column of each.
+    """
+    active = np.zeros((3, 4, 4), bool)
+    active[:, :, 1] = True
+    shown = np.zeros((3, 4, 4), np.uint16)
+    shown[0, :2] = 1
+    shown[2, 0, 0] = 2
+    noise = np.random.default_rng(0).random(active.shape).astype(np.float32) / 2
+    maps = torch.from_numpy(active + noise)[:, None]
+    return active, shown, maps
+
+
+def by_definition(active, shown):
+    """In images with some label of the category: pixels active or labelled 1, and both."""
+    counts = [image.any() for image in shown]
+    union = sum((a | (s == 1)).sum() for a, s, c in zip(active, shown, counts, strict=True) if c)
+    return sum((a & (s == 1)).sum() for a, s in zip(active, shown, strict=True)) / union
+
+
+def union_under_the_mask(active, shown):
+    """Activity counted only where the category has a label: IoU is inflated."""
+    both = (active & (shown == 1)).sum()
+    return both / ((active & (shown > 0)) | (shown == 1)).sum()
+
+
+def counts_carried_over(active, shown):
+    """Once a category was labelled, all images to come count for it."""
+    seen = np.logical_or.accumulate([image.any() for image in shown])
+    union = sum((a | (s == 1)).sum() for a, s, c in zip(active, shown, seen, strict=True) if c)
+    return (active & (shown == 1)).sum() / union
+
+
+def background_as_concept(active, shown):
+    """The label 0 taken for a concept: it is the best one of most units."""
+    return max(
+        (active & (shown == label)).sum() / (active | (shown == label)).sum() for label in (0, 1, 2)
+    )
+
+
+def test_mistakes_of_others_give_other_numbers():
+    active, shown, maps = mistaken_case()
+    labels = [shown.reshape(3, 1, 16), *[np.zeros((3, 1, 1), np.uint16)] * 2]
+    share = 12 / 48
+    table = TopValues(1, values_needed(48, share))
+    table.update(maps.flatten(2))
+    thresholds = table.compute(share)
+    counted, covered = Overlaps(thresholds, CONCEPTS), Coverage(CONCEPTS)
+    same = Anchors(0.0, 1.0)
+    counted.update(maps, [labels], Upsampling(same, same, (4, 4), (4, 4), (4, 4)))
+    covered.update(labels, 16)
+    found = dissect(thresholds, counted, covered)
+    right = by_definition(active, shown)
+    assert found.iou[0, 0] == pytest.approx(right)
+    assert right == 2 / (8 + 2 + 4)
+    assert union_under_the_mask(active, shown) == pytest.approx(2 / 8)
+    assert counts_carried_over(active, shown) == pytest.approx(2 / (8 + 2 + 4 + 4))
+    assert background_as_concept(active, shown) == pytest.approx(10 / 41)
+    assert CONCEPTS.count == found.iou.shape[1]  # none of them is "no label"
+
+
+def test_a_threshold_taken_after_upsampling_destroys_units_that_saturate():
+    """Bilinear values between saturated cells and others are below them all: none is above."""
+    rng = np.random.default_rng(0)
+    low = torch.from_numpy(np.minimum(3 * rng.random((10, 1, 6, 6)), 1).astype(np.float32))
+    rows = Anchors.half_pixel(6, 24)
+    bring = Upsampling(rows, rows, (6, 6), (24, 24), (24, 24))
+    high = bring(low[:, 0])
+    level = torch.quantile(high, 0.995)
+    assert not (high > level).any()
+    table = TopValues(1, values_needed(360, 0.005))
+    table.update(low.flatten(2))
+    thresholds = table.compute(0.005)
+    shown = np.ones((10, 1, 576), np.uint16)
+    counted = Overlaps(thresholds, CONCEPTS)
+    counted.update(low, [[shown, *[np.zeros((10, 1, 1), np.uint16)] * 2]], bring)
+    assert thresholds.inclusive[0]
+    assert counted.area[0, 0, 0] == (high == 1).sum() > 0
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_powers_of_a_rotation(size):
     rotation = random_rotation(size, np.random.default_rng(size))

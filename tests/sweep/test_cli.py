@@ -11,7 +11,7 @@ from tests.sweep.command_line import call
 
 COMMANDS = (
     *("run", "check", "regress", "report", "track", "ui", "export", "estimate", "validate"),
-    *("list", "schema", "measure", "layers", "profile", "prepare"),
+    *("list", "schema", "measure", "layers", "profile", "dissect", "prepare"),
 )
 
 

@@ -1,6 +1,7 @@
 """Dissection of networks: however the work is cut, and whatever their layers look like."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from sweep.progress import SilentProgress
 from sweep.report.dissection_table import dissection_context
 from sweep.results import rows_digest
 from sweep.sweepfile import parse_sweep
+from tests.sweep.command_line import call
 from tests.sweep.test_session import Case
 
 TABLES = ("units", "curves", "rotations", "concepts")
@@ -173,6 +175,33 @@ def test_the_report_links_a_page_of_units_for_each_network(storage):
     written = result.report.stat().st_mtime_ns
     run_sweep(parse_sweep(SWEEP, "units"), storage, LocalProcess(), SilentProgress())
     assert result.report.stat().st_mtime_ns == written  # nothing has changed since
+
+
+def test_one_network_is_dissected_by_a_command(capsys, tmp_path):
+    small = ["--num-images", "40", "--set", "data.num_drawn=200", "--layers", "stage1"]
+    small += ["--set", "model.width=4", "--set", "analyses.dissection.share=0.02"]
+    files = ["--html", str(tmp_path / "units.html"), "-o", str(tmp_path / "units.parquet")]
+    code, out, err = call(capsys, "dissect", "cnn", *small, *files)
+    assert code == 0, err
+    assert out.splitlines()[0].split()[:2] == ["layer", "detectors"]
+    assert pq.read_table(tmp_path / "units.parquet").num_rows == 4
+    assert "<h1>Units of cnn" in (tmp_path / "units.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "data.name=digits"], "digits has none"),
+        (["--set", "analyses.dissection=null"], "must not be null"),
+        (["--set", "analyses.dissection.share=2"], "less than 1"),
+        (["-o", "units.csv"], ".parquet"),
+    ],
+)
+def test_what_cannot_be_dissected_is_told_in_one_line(words, message, capsys):
+    code, _, err = call(capsys, "dissect", "cnn", *words)
+    assert code == 2
+    assert message in err
+    assert len(err.splitlines()) == 1
 
 
 # -- layers as maps
