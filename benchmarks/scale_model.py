@@ -36,7 +36,7 @@ class Inputs:
     measure_seconds: float = measured(0.5, "an actor's core a digits network, all analyses")
     plan_seconds: float = measured(0.0007, "making and checking a trial's plan")
     read_seconds: float = measured(0.0025, "reading a trial's rows, two small analyses")
-    driver_gigabytes: float = measured(0.8, "driver before its first trial, libraries included")
+    driver_gigabytes: float = measured(0.9, "driver before its first trial, libraries included")
     driver_megabytes: float = measured(0.2, "driver a trial, small rows; scheduling_at_scale.py")
     rows_megabytes: float = measured(0.4, "20 layers, 12 quantities a layer; when rows are read")
     plan_bytes: int = measured(720, "sweep.json a trial")
