@@ -41,9 +41,10 @@ def phases_of(
     phases = [[Unit(trial, "network")]]
     for analysis, passes in enumerate(counted):
         for number, num_parts in enumerate(passes):
+            if number:
+                phases.append([])
             parts = [(analysis, number, part) for part in range(num_parts)]
-            phases.append([Unit(trial, "count", place) for place in parts])
-    phases.append([])
+            phases[-1] += [Unit(trial, "count", place) for place in parts]
     for number, indices in enumerate(plan.passes):
         phases[-1] += [Unit(trial, "record", (number, part)) for part in range(len(plan.parts))]
         pairs = span_pairs(plan) if num_neighbors else []
@@ -53,7 +54,7 @@ def phases_of(
         phases.append([Unit(trial, "layer", (number, index)) for index in indices])
         phases.append([Unit(trial, "release", (number,))])
     phases.append([Unit(trial, "finish")])
-    return [phase for phase in phases if phase]
+    return phases
 
 
 def span_pairs(plan: Plan) -> list[tuple[int, int]]:
