@@ -103,12 +103,13 @@ class Overlaps:
         self.tied += (flat == self._level[:, None]).sum(dim=(0, 2)).numpy()
         # No pixel lies above all cells of its map.
         images, units = torch.nonzero(flat.amax(dim=2) > self._strict, as_tuple=True)
+        known = [[is_labelled(category) for category in labels] for labels in label_sets]
         height, width = upsampling.resolution
         at_once = max(1, PIXELS_AT_ONCE // (height * width))
         for start in range(0, len(images), at_once):
             image, unit = images[start : start + at_once], units[start : start + at_once]
             active = self._active(maps, image, unit, upsampling).flatten(1).numpy()
-            self._count(active, image.numpy(), unit.numpy(), label_sets)
+            self._count(active, image.numpy(), unit.numpy(), label_sets, known)
 
     def active(
         self, maps: torch.Tensor, image: torch.Tensor, unit: torch.Tensor, upsampling: Upsampling
@@ -137,6 +138,7 @@ class Overlaps:
         image: NDArray[np.int64],
         unit: NDArray[np.int64],
         label_sets: Sequence[LabelMaps],
+        known: Sequence[Sequence[NDArray[np.bool_]]],
     ) -> None:
         """active: (M, P) of M maps, each of one image and one unit."""
         num_units, width = self.intersection.shape[1], self._concepts.count + 1
@@ -146,8 +148,8 @@ class Overlaps:
         row_of_pixel, image_of_pixel = row[pair], image[pair]
         for number, labels in enumerate(label_sets):
             for category, maps in enumerate(labels):
-                known = is_labelled(maps)[image]
-                np.add.at(self.area[number, :, category], unit[known], sizes[known])
+                counts = known[number][category][image]
+                np.add.at(self.area[number, :, category], unit[counts], sizes[counts])
                 for place in range(maps.shape[1]):
                     if maps.shape[2] == 1:
                         cells = row + maps[image, place, 0]

@@ -22,17 +22,21 @@ def random_rotation(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return matrix
 
 
-def fractional_power(rotation: NDArray[np.float64], alpha: float) -> NDArray[np.float64]:
-    """Q^alpha on the shortest way from the identity (alpha = 0) to Q (alpha = 1).
+class Turn:
+    """A rotation as turns by angles in planes, so that it can be taken a part of the way.
 
-    A rotation is a turn by an angle in each of some planes; each angle is taken alpha times.
     Raises ValueError if an angle is half a turn, where the shortest way isn't one.
     """
-    from scipy.linalg import schur
 
-    triangle, basis = schur(rotation, output="complex")
-    angles = np.angle(np.diag(triangle))
-    if len(angles) and np.abs(angles).max() > np.pi - 1e-9:
-        raise ValueError("a rotation with half a turn in some plane has no single power")
-    power = (basis * np.exp(1j * alpha * angles)) @ basis.conj().T
-    return np.ascontiguousarray(power.real)
+    def __init__(self, rotation: NDArray[np.float64]) -> None:
+        from scipy.linalg import schur
+
+        triangle, self._basis = schur(rotation, output="complex")
+        self._angles = np.angle(np.diag(triangle))
+        if len(self._angles) and np.abs(self._angles).max() > np.pi - 1e-9:
+            raise ValueError("a rotation with half a turn in some plane has no single power")
+
+    def power(self, alpha: float) -> NDArray[np.float64]:
+        """Q^alpha, (n, n), on the shortest way from the identity (alpha = 0) to Q (alpha = 1)."""
+        power = (self._basis * np.exp(1j * alpha * self._angles)) @ self._basis.conj().T
+        return np.ascontiguousarray(power.real)

@@ -30,6 +30,7 @@ SECONDS_TO_END = 10.0
 SECONDS_BEFORE_RAY = SECONDS_TO_END + 5.0
 NO_RAYLET = "the raylet of this node has ended"
 SIGNAL = signal.SIGUSR2  # the first user signal is Tune's
+ENDED = (ConnectionRefusedError, FileNotFoundError, ProcessLookupError)
 PEER = struct.Struct("3i")  # process, user and group of who listens on a local socket
 
 
@@ -67,7 +68,7 @@ class Lifeline:
         self._raylet: int | None = None
         try:
             self._raylet = _listener(raylet)
-        except (ConnectionRefusedError, FileNotFoundError):
+        except ENDED:
             self.lost = self._words(NO_RAYLET)
         self._thread = threading.Thread(target=self._watch, name="lifeline", daemon=True)
         self._thread.start()
@@ -170,7 +171,7 @@ def _answers(address: tuple[str, int]) -> bool:
 def _listener(path: str) -> int | None:
     """A handle of the process that listens on a local socket; None if it can't be had.
 
-    Raises ConnectionRefusedError or FileNotFoundError if none does.
+    Raises one of ENDED if none does any more.
     """
     try:
         with socket.socket(socket.AF_UNIX) as raylet:
@@ -178,7 +179,7 @@ def _listener(path: str) -> int | None:
             peer: Any = raylet.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
         process = PEER.unpack(peer)[0]
         return os.pidfd_open(process) if process else None
-    except (ConnectionRefusedError, FileNotFoundError):
+    except ENDED:
         raise
     except (OSError, AttributeError):  # not Linux, or a container that hides processes
         return None

@@ -229,9 +229,14 @@ class SweepPaths:
     def exploits(self, population: str, epoch: float) -> Path:
         return self.exchanges(population) / f"exploits-{_epoch(epoch)}.json"
 
+    @property
+    def trials(self) -> Path:
+        """The folder of all trials' own."""
+        return self.folder / "trials"
+
     def trial(self, key: str) -> TrialPaths:
         remote = self.remote and f"{self.remote}/trials/{key}"
-        return TrialPaths(self.folder / "trials" / key, remote)
+        return TrialPaths(self.trials / key, remote)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Remainder:
             cluster.execute(self._work, supply, to_measure, observer)
         finally:
             self._progress.end()
-        remove_unfinished(self._work.sweep_paths.folder)  # of workers that died at work
+        remove_unfinished(self._work.sweep_paths.trials)  # of workers that died at work
         self._tell_left_out(supply, search)
         return failures
 

@@ -110,12 +110,17 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class NetworkView:
-    """The network itself, and its layers. batch_size: images of one forward pass."""
+    """The network itself, and its layers.
+
+    batch_size: images of one forward pass, at most as many as are sampled; full_batch: where there
+    are enough.
+    """
 
     checkpoint: Checkpoint
     network: ImageNetwork
     layers: tuple[Layer, ...]
     batch_size: int
+    full_batch: int
 
 
 @dataclass(frozen=True)

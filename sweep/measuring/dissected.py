@@ -104,7 +104,7 @@ def _layer_findings(
         [dissect(thresholds, overlaps, coverage, number) for number in range(1, sets)],
         [
             (*variant, dissect(*counted(number, 1), coverage))
-            for number, variant in enumerate(probe.variants)
+            for number, variant in enumerate(probe.variants(place))
             if variant != UNROTATED
         ],
     )
@@ -125,7 +125,9 @@ def _settings(probe: Probe) -> dict[str, Any]:
         "ties": config.ties,
         "anchors": config.anchors,
         "permutations": config.permutations,
+        "rotations": config.rotations and config.rotations.model_dump(),
         "seed": config.seed,
+        "mask_resolution": list(probe.labels.resolution),
     }
 
 
@@ -177,7 +179,7 @@ def _units(
         "threshold": thresholds.level,
         "inclusive": thresholds.inclusive,
         "dead": thresholds.constant,
-        "finite": np.isfinite(thresholds.level),
+        "finite": np.isfinite(thresholds.least) & np.isfinite(thresholds.largest),
         "share_above": each.overlaps.above / positions,
         "share_at": each.overlaps.tied / positions,
         "detector": found.detectors(probe.config.iou),
@@ -194,10 +196,10 @@ def _units(
         columns[f"iou_{category}"] = _at(found.iou, best)
     images, values = first[f"{place}.images"].T, first[f"{place}.values"].T
     known = images != NO_IMAGE
-    columns["top_images"] = [
-        probe.ids[row[there]].tolist() for row, there in zip(images, known, strict=True)
-    ]
-    columns["top_values"] = [row[there].tolist() for row, there in zip(values, known, strict=True)]
+    top = [probe.ids[row[there]].tolist() for row, there in zip(images, known, strict=True)]
+    columns["top_images"] = pa.array(top, pa.list_(pa.int64()))
+    top = [row[there].tolist() for row, there in zip(values, known, strict=True)]
+    columns["top_values"] = pa.array(top, pa.list_(pa.float64()))
     columns["top_masks"] = _masks(columns["detector"], place, second)
     return pa.table(columns)
 

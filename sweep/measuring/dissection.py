@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.overlaps import Coverage, Overlaps
-from estimators.rotations import fractional_power, random_rotation
+from estimators.rotations import Turn, random_rotation
 from estimators.top_images import NO_IMAGE, TopImages
 from estimators.top_values import Thresholds, TopValues, values_needed
 from sweep.config import DissectionConfig
@@ -35,6 +35,7 @@ from sweep.models.layers import Layer
 
 Rotation = tuple[int, float]  # which one, and how far it is taken
 UNROTATED: Rotation = (0, 0.0)
+MOST_ROTATED = 2048  # units: a rotation of more takes minutes to draw, and much memory
 
 
 class DissectionAnalysis:
@@ -100,11 +101,10 @@ class Probe:
         self._view = view
         self.layouts = [map_layout(layer, config.anchors) for layer in view.layers]
 
-    @property
-    def variants(self) -> list[Rotation]:
-        """The units themselves, then as each rotation mixes them."""
+    def variants(self, place: int) -> list[Rotation]:
+        """A layer's units themselves, then as rotations mix them, unless they are too many."""
         rotations = self.config.rotations
-        if rotations is None:
+        if rotations is None or self.layouts[place].num_units > MOST_ROTATED:
             return [UNROTATED]
         turned = [(one, alpha) for one in range(rotations.number) for alpha in rotations.alphas]
         return [UNROTATED, *turned]
@@ -170,7 +170,7 @@ class Probe:
             [layout.layer for layout in self.layouts],
             self.checkpoint.data.split(config.split),
             self.rows[slice(*span)],
-            self._view.batch_size,
+            self._view.full_batch,
             keep_batch,
             device=config.device,
             dtype=config.dtype,
@@ -182,21 +182,31 @@ class Probe:
         if variant == UNROTATED:
             return maps
         matrix = _rotation(self.layouts[place].num_units, self.config.seed, *variant)
-        return torch.einsum("vu,nuhw->nvhw", matrix, maps)
+        with torch.autocast("cpu", enabled=False):
+            return torch.einsum("vu,nuhw->nvhw", matrix, maps)
 
     def thresholds(self, first: Counts, place: int, number: int) -> Thresholds:
         """Of a layer's units, from the counts of the first pass."""
-        found = TopValues.restored(_within(first, place, number)).compute(self.config.share)
-        if self.config.ties == "kept":
-            return found
-        return replace(found, constant=found.constant | found.inclusive)
+        found = TopValues.restored(_within(first, place, number))
+        return without_ties(found.compute(self.config.share), self.config.ties)
 
 
-@lru_cache(maxsize=64)
+def without_ties(found: Thresholds, ties: str) -> Thresholds:
+    """With "dropped", a unit that has nothing strictly above its level has no level."""
+    if ties == "kept":
+        return found
+    level = np.where(found.inclusive, np.float32(np.inf), found.level)
+    return replace(found, level=level, inclusive=np.zeros_like(found.inclusive))
+
+
+@lru_cache(maxsize=32)
+def _turn(size: int, seed: int, number: int) -> Turn:
+    return Turn(random_rotation(size, np.random.default_rng([seed, number, size])))
+
+
+@lru_cache(maxsize=1024)
 def _rotation(size: int, seed: int, number: int, alpha: float) -> torch.Tensor:
-    rotation = random_rotation(size, np.random.default_rng([seed, number, size]))
-    turned = rotation if alpha == 1 else fractional_power(rotation, alpha)
-    return torch.from_numpy(turned).float()
+    return torch.from_numpy(_turn(size, seed, number).power(alpha)).float()
 
 
 # -- counts by layer and variant, under names such as "3.0.kept"
@@ -212,16 +222,16 @@ def _named(state: Mapping[str, NDArray[Any]], *place: int) -> dict[str, NDArray[
 
 
 def _first_pass(probe: Probe, span: tuple[int, int]) -> Counts:
-    variants, tables, tops = probe.variants, {}, {}
+    tables, tops = {}, {}
     for place, layout in enumerate(probe.layouts):
         height, width = layout.cells
         count = values_needed(len(probe.rows) * height * width, probe.config.share)
-        for number in range(len(variants)):
+        for number in range(len(probe.variants(place))):
             tables[place, number] = TopValues(layout.num_units, count)
         tops[place] = TopImages(layout.num_units, probe.config.top_images)
 
     def keep(place: int, images: NDArray[np.int64], maps: torch.Tensor) -> None:
-        for number, variant in enumerate(variants):
+        for number, variant in enumerate(probe.variants(place)):
             tables[place, number].update(probe.turned(place, maps, variant).flatten(2))
         tops[place].update(maps.flatten(2).amax(dim=2).numpy(), images)
 
@@ -258,11 +268,11 @@ def _top_images(counts: Counts, place: int) -> TopImages:
 
 
 def _second_pass(probe: Probe, span: tuple[int, int], first: Counts) -> Counts:
-    variants, labels = probe.variants, probe.labels
+    labels = probe.labels
     overlaps: dict[tuple[int, int], Overlaps] = {}
     masks: dict[int, TopMasks] = {}
     for place in range(len(probe.layouts)):
-        for number, variant in enumerate(variants):
+        for number, variant in enumerate(probe.variants(place)):
             # Rotated units are held against the true labels alone.
             sets = len(probe.orders) if variant == UNROTATED else 1
             thresholds = probe.thresholds(first, place, number)
@@ -279,7 +289,7 @@ def _second_pass(probe: Probe, span: tuple[int, int], first: Counts) -> Counts:
             batch[images[0]] = [labels.of(order[images]) for order in probe.orders]
             coverage.update(batch[images[0]][0], height * width)
         sets = batch[images[0]]
-        for number, variant in enumerate(variants):
+        for number, variant in enumerate(probe.variants(place)):
             counted = overlaps[place, number]
             used = sets if variant == UNROTATED else sets[:1]
             counted.update(probe.turned(place, maps, variant), used, upsamplings[place])

@@ -58,8 +58,11 @@ def map_layout(layer: Layer, rule: AnchorRule) -> MapLayout:
     cells = layer.centers.cells if layer.centers is not None else None
     anchored = rule == "receptive"
     if layer.reduction == "flattened" and len(shape) == 3:
-        if cells == shape[:2] and cells != shape[1:]:
-            return MapLayout(layer, "HWC", shape[2], (shape[0], shape[1]), anchored)
+        # Where the cells are not known any more, two equal axes are those of the image.
+        last = cells == shape[:2] or shape[0] == shape[1] != shape[2]
+        if last and cells != shape[1:]:
+            known = anchored and cells == shape[:2]
+            return MapLayout(layer, "HWC", shape[2], (shape[0], shape[1]), known)
         known = anchored and cells == shape[1:]
         return MapLayout(layer, "CHW", shape[0], (shape[1], shape[2]), known)
     if layer.reduction == "flattened" and len(shape) == 2:

@@ -38,7 +38,8 @@ class Plan:
     """One checkpoint's way from images to rows.
 
     layers: in order of depth. num_images: N that pass through the network.
-    batch_size: images of one forward pass. part_images: of one unit of work.
+    batch_size: images of one forward pass; full_batch: where there are more than are sampled.
+    part_images: of one unit of work.
     in_memory: whether one process does all of it, without files.
     passes: indices of the layers kept in each pass over the images.
     spans: (start, stop) of the points between which neighbors are searched; empty: all at once.
@@ -47,6 +48,7 @@ class Plan:
     layers: tuple[Layer, ...]
     num_images: int
     batch_size: int
+    full_batch: int
     part_images: int
     in_memory: bool
     passes: tuple[tuple[int, ...], ...]
@@ -59,6 +61,11 @@ class Plan:
         return [
             (start, min(start + step, self.num_images)) for start in range(0, self.num_images, step)
         ]
+
+    @property
+    def counted_part(self) -> int:
+        """Images of a unit of work of an analysis that counts, in whole full batches."""
+        return -(-self.part_images // self.full_batch) * self.full_batch
 
     @property
     def num_bytes(self) -> int:
@@ -98,20 +105,22 @@ def make_plan(
     cost: Cost,
     config: MeasureConfig,
     num_actors: int,
+    num_counted: int = 0,
 ) -> Plan:
     """The plan of one checkpoint; rows don't depend on it beyond the batch size.
 
     num_images: that pass through the network. num_mixed: of them in the probe set of all
-        classes, whose neighbors may be searched tile by tile.
+        classes, whose neighbors may be searched tile by tile. num_counted: that pass through it
+        for analyses that count, all passes together.
 
     Raises TrialFailure if the network doesn't fit an actor's memory, or if activations are to
     be kept and don't fit the disk.
     """
-    batch_size = config.batch_size or batch_within(cost.working_bytes, config.device)
-    batch_size = min(batch_size, num_images)
+    full_batch = config.batch_size or batch_within(cost.working_bytes, config.device)
+    batch_size = min(full_batch, num_images)
     part_images = -(-config.part_images // batch_size) * batch_size
     memory = config.memory_per_actor * GIGABYTE
-    batch_bytes = batch_size * cost.working_bytes
+    batch_bytes = (full_batch if num_counted else batch_size) * cost.working_bytes
     left = memory - PROCESS_BYTES - cost.network_bytes - batch_bytes
     if left < 0:
         raise TrialFailure(
@@ -128,12 +137,14 @@ def make_plan(
             f"measure.keep_activations: {total / GIGABYTE:.1f} GB of activations exceed "
             f"measure.scratch, which is {config.scratch:g}: raise it, or choose fewer layers"
         )
-    spread = num_actors > 1 and num_images * cost.operations > SPREAD_OPERATIONS
+    operations = (num_images + num_counted) * cost.operations
+    spread = num_actors > 1 and operations > SPREAD_OPERATIONS
     tiled = num_actors > 1 and num_mixed >= TILED_IMAGES
     return Plan(
         layers=tuple(layers),
         num_images=num_images,
         batch_size=batch_size,
+        full_batch=full_batch,
         part_images=part_images,
         in_memory=not (
             config.keep_activations or spread or tiled or total > SHARE_OF_MEMORY * left

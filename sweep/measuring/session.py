@@ -79,6 +79,7 @@ class Session:
         self._paths = paths
         self._num_actors = num_actors
         self._checkpoint = Checkpoint(trial, data, config.measure)
+        self._merged: dict[str, list[Counts]] = {}
         self._missing = [a for a in make_analyses(config.analyses) if not self._is_sealed(a)]
 
     def start(self) -> list[list[Unit]]:
@@ -145,14 +146,18 @@ class Session:
         """As the first process made it: parts and passes must be those that are sealed."""
         folder = self._activations.plan
         if is_sealed(folder):
-            return Plan.from_json(json.loads((folder / PLAN).read_text()))
+            try:
+                return Plan.from_json(json.loads((folder / PLAN).read_text()))
+            except KeyError:  # an older version knew less of each layer, and cut all else alike
+                shutil.rmtree(folder)
         config = self._config.measure
         network = self._network
         layers, cost = survey_layers(
             network, self._first_images(network), config, count_them=self._num_actors > 1
         )
         mix, count = len(self._checkpoint.probes[MIX]), len(self._checkpoint.sample_rows)
-        plan = make_plan(layers, count, mix, cost, config, self._num_actors)
+        counted = sum(a.num_passes * a.num_images(self._checkpoint) for a in self._counting)
+        plan = make_plan(layers, count, mix, cost, config, self._num_actors, counted)
         if not plan.in_memory:
             with seal(folder, durable=False) as temporary:
                 (temporary / PLAN).write_text(json.dumps(plan.to_json()) + "\n")
@@ -182,7 +187,7 @@ class Session:
         return [analysis for analysis in self._missing if isinstance(analysis, CountingAnalysis)]
 
     def _spans(self, analysis: CountingAnalysis) -> list[tuple[int, int]]:
-        return spans_of(analysis.num_images(self._checkpoint), self._plan.part_images)
+        return spans_of(analysis.num_images(self._checkpoint), self._plan.counted_part)
 
     @cached_property
     def _activations(self) -> ActivationPaths:
@@ -198,7 +203,8 @@ class Session:
     @cached_property
     def _view(self) -> NetworkView:
         plan = self._plan
-        return NetworkView(self._checkpoint, self._network, plan.layers, plan.batch_size)
+        sizes = plan.batch_size, plan.full_batch
+        return NetworkView(self._checkpoint, self._network, plan.layers, *sizes)
 
     def _layer(self, index: int) -> Layer:
         return self._plan.layers[index]
@@ -234,12 +240,12 @@ class Session:
 
     def _counts(self, analysis: CountingAnalysis, num_passes: int) -> list[Counts]:
         """Counts of all images, of the first passes."""
-        merged = []
-        for number in range(num_passes):
+        merged = self._merged.setdefault(analysis.name, [])
+        for number in range(len(merged), num_passes):
             parts = range(len(self._spans(analysis)))
             folders = [self._scratch.count(analysis.name, number, part) for part in parts]
             merged.append(analysis.merge(number, [read_counts(folder) for folder in folders]))
-        return merged
+        return merged[:num_passes]
 
     def _record(self, pass_number: int, part: int) -> None:
         folder = self._activations.part(pass_number, part)

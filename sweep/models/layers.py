@@ -53,7 +53,7 @@ class Layer:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Layer:
-        """From what `asdict` made of it."""
+        """From what `asdict` made of it. Raises KeyError for what an older version made."""
         centers = content["centers"]
         shape = tuple(content["shape"])
         return cls(**{**content, "shape": shape, "centers": centers and Centers.from_json(centers)})

@@ -98,6 +98,8 @@ def render_units(found: Dissected, data: ImageData, split: str) -> str:
     shown["masks"] = [
         [base64.b64encode(mask).decode() for mask in masks] for masks in units["top_masks"]
     ]
+    settings = found.rows[0].settings
+    side_of_mask = settings["mask_resolution"][0]
     categories = list(dict.fromkeys(found.concepts.column("category").to_pylist()))
     sheet, side = _sheet(data, split, np.array(ids, np.int64))
     return (
@@ -107,7 +109,7 @@ def render_units(found: Dissected, data: ImageData, split: str) -> str:
             title=found.trial.name,
             data=data.name,
             split=split,
-            settings=found.rows[0].settings,
+            settings=settings,
             num_images=found.rows[0].num_samples,
             layers=layers,
             categories=categories,
@@ -119,7 +121,7 @@ def render_units(found: Dissected, data: ImageData, split: str) -> str:
                 script_json({**shown, "layers": [layer["name"] for layer in layers]})
             ),
             sheet_json=Markup(  # noqa: S704
-                script_json({"side": side, "columns": COLUMNS, "mask": _mask_side(found.units)})
+                script_json({"side": side, "columns": COLUMNS, "mask": side_of_mask})
             ),
         )
     )
@@ -184,14 +186,6 @@ def _picture(stored: NDArray[np.uint8] | bytes) -> Image.Image:
     pixels = decode(stored) if isinstance(stored, bytes) else stored
     planes = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
     return Image.fromarray(planes).convert("RGB")
-
-
-def _mask_side(units: pa.Table) -> int:
-    """S of masks of S x S pixels; 0 without any."""
-    for masks in units.column("top_masks").to_pylist():
-        for mask in masks:
-            return int((8 * len(mask)) ** 0.5)
-    return 0
 
 
 def _plain(values: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from estimators.anchoring import Anchors, Upsampling
 from estimators.dissection import NONE, dissect
 from estimators.overlaps import Concepts, Coverage, Overlaps
-from estimators.rotations import fractional_power, random_rotation
+from estimators.rotations import Turn, random_rotation
 from estimators.top_values import TopValues, values_needed
 
 CONCEPTS = Concepts(np.array([0, 0, 0, 1, 1, 2]), 3)  # pixels, pixels, whole images
@@ -305,9 +305,8 @@ def test_mistakes_of_others_give_other_numbers():
     right = by_definition(active, shown)
     assert found.iou[0, 0] == pytest.approx(right)
     assert right == 2 / (8 + 2 + 4)
-    assert union_under_the_mask(active, shown) == pytest.approx(2 / 8)
-    assert counts_carried_over(active, shown) == pytest.approx(2 / (8 + 2 + 4 + 4))
-    assert background_as_concept(active, shown) == pytest.approx(10 / 41)
+    for mistake in (union_under_the_mask, counts_carried_over, background_as_concept):
+        assert mistake(active, shown) != pytest.approx(found.iou[0, 0], abs=0.01), mistake
     assert CONCEPTS.count == found.iou.shape[1]  # none of them is "no label"
 
 
@@ -335,9 +334,10 @@ def test_powers_of_a_rotation(size):
     rotation = random_rotation(size, np.random.default_rng(size))
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(size), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1)
-    np.testing.assert_allclose(fractional_power(rotation, 0), np.eye(size), atol=1e-12)
-    np.testing.assert_allclose(fractional_power(rotation, 1), rotation, atol=1e-12)
-    half = fractional_power(rotation, 0.5)
+    turn = Turn(rotation)
+    np.testing.assert_allclose(turn.power(0), np.eye(size), atol=1e-12)
+    np.testing.assert_allclose(turn.power(1), rotation, atol=1e-12)
+    half = turn.power(0.5)
     np.testing.assert_allclose(half @ half, rotation, atol=1e-10)
     assert np.linalg.det(half) == pytest.approx(1)
 

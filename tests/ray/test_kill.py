@@ -99,11 +99,14 @@ def test_stopped_and_run_again_until_done(finished, tiny_file, tmp_path):
 
 
 def test_a_failed_trial_gives_exit_code_1_and_its_reason(tiny_file, tmp_path):
-    overrides = ["space=[{}]", "training.learning_rate=1.0e+30", "training.optimizer=sgd"]
+    both = "space=[{training.learning_rate: {grid: [0.001, 1.0e+30]}}]"
+    overrides = [both, "training.optimizer=sgd"]
     more = [part for override in overrides for part in ("--set", override)]
     with (tmp_path / "log").open("w+") as log:
         assert start(tiny_file, tmp_path / "storage", log, *more).wait(120) == 1
         log.seek(0)
         text = log.read()
+    assert len([line for line in text.splitlines() if line.startswith("failed: ")]) == 1
     assert "the loss is not finite in epoch 1" in text
+    assert "2/3 done" in text  # the other one, and both as they begin, which are one
     assert "Traceback" not in text

@@ -1,5 +1,7 @@
 """Dissection of networks: however the work is cut, and whatever their layers look like."""
 
+import shutil
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -7,6 +9,7 @@ import torch
 from torch import nn
 
 from estimators.top_images import NO_IMAGE, TopImages
+from estimators.top_values import TopValues
 from sweep.config import SweepConfig
 from sweep.data.concepts import CONCEPTS, concept_masks, scene_labels
 from sweep.data.labels import CATEGORIES, labels_of
@@ -14,6 +17,9 @@ from sweep.data.partitions import prepare_data
 from sweep.errors import UserError
 from sweep.execution import LocalProcess
 from sweep.measuring import make_analyses
+from sweep.measuring.checkpoint import Checkpoint, NetworkView
+from sweep.measuring.counting import count_all
+from sweep.measuring.dissection import DissectionAnalysis, without_ties
 from sweep.measuring.maps import map_layout
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import read_sealed_table
@@ -23,6 +29,7 @@ from sweep.progress import SilentProgress
 from sweep.report.dissection_table import dissection_context
 from sweep.results import rows_digest
 from sweep.sweepfile import parse_sweep
+from sweep.training.checkpoints import begin_network
 from tests.sweep.command_line import call
 from tests.sweep.test_session import Case
 
@@ -86,13 +93,65 @@ def test_parts_of_the_images_come_to_the_same(storage, tmp_path):
         assert table(parts, name).equals(table(whole, name))
 
 
-def test_a_batch_size_may_change_last_bits_of_activations_and_no_count_else(storage):
-    small, large = (
-        rows_by_layer(dissect(storage, make_config(batch_size=size))) for size in (7, 100)
+def test_what_was_counted_is_not_counted_again(storage, monkeypatch):
+    """A process that died in the second pass left the first, and a part of the second."""
+    config = make_config(part_images=32, keep_activations=True)
+    whole = rows_digest(dissect(storage, config).rows())
+    case = Case(storage, config)
+    shutil.rmtree(next(case.paths.folder.glob("measured-*")))
+    spans = []
+    count = DissectionAnalysis.count
+
+    def counting(self, view, number, span, before):
+        if number == 1 and len(spans) == 6:
+            raise KeyboardInterrupt
+        spans.append((number, span))
+        return count(self, view, number, span, before)
+
+    monkeypatch.setattr(DissectionAnalysis, "count", counting)
+    with pytest.raises(KeyboardInterrupt):
+        measure_trial(config, case.trial, case.data, case.paths)
+    monkeypatch.setattr(DissectionAnalysis, "count", count_and_note(count, spans))
+    measure_trial(config, case.trial, case.data, case.paths)
+    parts = [(0, 32), (32, 64), (64, 96), (96, 100)]
+    assert spans == [(number, part) for number in (0, 1) for part in parts]
+    assert rows_digest(case.rows()) == whole
+
+
+def count_and_note(count, spans):
+    def counting(self, view, number, span, before):
+        spans.append((number, span))
+        return count(self, view, number, span, before)
+
+    return counting
+
+
+def test_units_that_saturate_are_left_out_by_choice_and_not_dead():
+    values = torch.tensor([0.0, 1, 1, 1, 1]).reshape(5, 1, 1)
+    table = TopValues(1, 2)
+    table.update(values)
+    for ties, usable in (("kept", True), ("dropped", False)):
+        found = without_ties(table.compute(0.2), ties)
+        assert found.is_usable.tolist() == [usable]
+        assert not found.constant.any()
+
+
+def test_a_layer_that_is_not_finite_has_its_rows_and_no_unit_that_detects(storage):
+    config = make_config()
+    case = Case(storage, config)
+    network = begin_network(case.trial, case.data)
+    with torch.no_grad():
+        next(network.network.parameters()).fill_(torch.nan)
+    layers = find_layers(network, torch.zeros(5, 3, 32, 32), ["input", "stem"])
+    view = NetworkView(
+        Checkpoint(case.trial, case.data, config.measure), network, tuple(layers), 16, 16
     )
-    assert small.keys() == large.keys()
-    same = [small[key] == large[key] for key in small if not key[1].endswith("mean_iou")]
-    assert np.mean(same) > 0.95
+    (analysis,) = [a for a in make_analyses(config.analyses) if a.name == "dissection"]
+    units = count_all(analysis, view).tables["units"].to_pandas()
+    stem = units[units["layer"] == "stem"]
+    assert not stem["finite"].any()
+    assert not stem["detector"].any()
+    assert not stem["dead"].any()
 
 
 def test_the_input_detects_colors_and_permuted_labels_none(storage):
@@ -111,10 +170,16 @@ def test_the_input_detects_colors_and_permuted_labels_none(storage):
 def test_top_images_are_those_of_the_largest_values_with_where_the_unit_is_active(storage):
     case = dissect(storage, make_config())
     units = table(case, "units").to_pandas()
+    split = case.data.split("train")
+    rows = np.sort(np.random.default_rng([0, len(split)]).permutation(len(split))[:100])
+    largest = split.stored(rows).reshape(100, 3, -1).max(axis=2)  # of the input, before scaling
     for row in units.itertuples():
         assert len(row.top_images) == 6
         assert (np.diff(row.top_values) <= 0).all()
         assert len(row.top_masks) == (6 if row.detector else 0)
+        if row.layer == "input":
+            order = np.lexsort((split.ids[rows], -largest[:, row.unit].astype(int)))[:6]
+            assert row.top_images.tolist() == split.ids[rows][order].tolist()
     (detector,) = units[units["detector"]].head(1).itertuples()
     masks = np.unpackbits(
         np.stack([np.frombuffer(m, np.uint8) for m in detector.top_masks]), axis=1
@@ -165,7 +230,7 @@ def test_the_report_links_a_page_of_units_for_each_network(storage):
     context = dissection_context(result.results)
     for response in ("test_accuracy", "id_last_hidden/twonn", "id_peak/twonn"):
         found = [one for one in context["relations"] if one.response == response]
-        assert {one.method for one in found} <= {"pearson", "spearman"}
+        assert {one.method for one in found} == {"pearson", "spearman"}, response
     for each in result.results.results:
         assert f'href="units/{each.trial.key}.html"' in page
         units = (result.report.parent / "units" / f"{each.trial.key}.html").read_text()
@@ -235,6 +300,20 @@ class LastChannels(nn.Module):
         return self.head(mixed.mean((1, 2)))
 
 
+class Merged(LastChannels):
+    """Four neighbors become one, as in Swin."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(20, 20)
+        self.head = nn.Linear(20, 2)
+
+    def forward(self, images):
+        cells = self.conv(images).permute(0, 2, 3, 1)
+        four = [cells[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
+        return self.head(self.mix(torch.cat(four, -1)).mean((1, 2)))
+
+
 def layout_of(network, name, rule="receptive", size=(8, 16)):
     (layer,) = find_layers(network, torch.zeros(5, 3, *size), [name])
     return map_layout(layer, rule)
@@ -252,6 +331,9 @@ def test_tokens_are_a_grid_of_patches_behind_those_beside_them():
 
 def test_maps_may_have_their_channels_last():
     layout = layout_of(LastChannels(), "mix")
+    merged = layout_of(Merged(), "mix", size=(16, 16))
+    assert (merged.axes, merged.cells, merged.num_units) == ("HWC", (4, 4), 20)
+    assert not merged.anchored  # where its cells look isn't known any more
     assert (layout.axes, layout.cells, layout.num_units) == ("HWC", (4, 8), 5)
     values = torch.randn(2, 4, 8, 5)
     assert torch.equal(layout.maps(values.flatten(1)), values.permute(0, 3, 1, 2))

@@ -76,7 +76,7 @@ class Case:
         layers = find_layers(self.network, torch.from_numpy(split.stored(rows[:3]).copy()))
         store = MemoryStore(layers, len(rows))
         record_activations(self.network, layers, split, rows, 64, store.write)
-        network = NetworkView(self.checkpoint, self.network, tuple(layers), 64)
+        network = NetworkView(self.checkpoint, self.network, tuple(layers), 64, 64)
         sampling = self.checkpoint.sampling[MIX]
         return network, [
             LayerView(self.checkpoint, layer, store.points(layer), sampling) for layer in layers
