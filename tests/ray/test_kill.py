@@ -106,7 +106,7 @@ def test_a_failed_trial_gives_exit_code_1_and_its_reason(tiny_file, tmp_path):
         assert start(tiny_file, tmp_path / "storage", log, *more).wait(120) == 1
         log.seek(0)
         text = log.read()
-    assert len([line for line in text.splitlines() if line.startswith("failed: ")]) == 1
+    assert len({line for line in text.splitlines() if line.startswith("failed: ")}) == 1
     assert "the loss is not finite in epoch 1" in text
-    assert "2/3 done" in text  # the other one, and both as they begin, which are one
+    assert "3/3 done, 0 running, 1 failed" in text
     assert "Traceback" not in text
