@@ -26,7 +26,8 @@ from sweep.data.partitions import prepare_data
 from sweep.measuring.activations import record_activations
 from sweep.measuring.checkpoint import Checkpoint, NetworkView
 from sweep.measuring.counting import count_all
-from sweep.measuring.dissection import DissectionAnalysis, Probe
+from sweep.measuring.dissection import DissectionAnalysis
+from sweep.measuring.probe import Probe
 from sweep.models.catalog import build_network
 from sweep.models.layers import find_layers
 from sweep.paths import claim_storage, open_storage

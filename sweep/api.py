@@ -16,6 +16,7 @@ from sweep.paths import DEFAULT_STORAGE, open_storage
 if TYPE_CHECKING:
     from sweep.across import Answer
     from sweep.comparison import Comparison
+    from sweep.config import ModelConfig
     from sweep.dissecting import DissectedNetwork
     from sweep.drawing import DrawnFigures
     from sweep.estimation import PointEstimates
@@ -142,14 +143,10 @@ def profile(
 
     Raises UserError, with one clear line, if the network, the data or a setting is wrong.
     """
-    from sweep.models.survey import named_model
     from sweep.profiling import profile_config, profile_network
     from sweep.progress import SilentProgress
 
-    given = {"weights": weights, "image_size": image_size}
-    network = named_model(
-        model, **{key: value for key, value in given.items() if value is not None}
-    )
+    network = _named(model, weights, image_size)
     settings = [f"data.name={json.dumps(data)}"]
     settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
     config = profile_config(network, [*settings, *overrides])
@@ -175,13 +172,9 @@ def dissect(
     Raises UserError, with one clear line, if the network or a setting is wrong.
     """
     from sweep.dissecting import dissect_network, dissection_config
-    from sweep.models.survey import named_model
     from sweep.progress import SilentProgress
 
-    given = {"weights": weights, "image_size": image_size}
-    network = named_model(
-        model, **{key: value for key, value in given.items() if value is not None}
-    )
+    network = _named(model, weights, image_size)
     config = dissection_config(network, overrides)
     with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
         kept = open_storage(storage or folder, create=True)
@@ -330,3 +323,11 @@ def figures(
         width=width,
         only=only,
     )
+
+
+def _named(model: str, weights: str | None, image_size: int | None) -> ModelConfig:
+    """The section `model` of what is given."""
+    from sweep.models.survey import named_model
+
+    given = {"weights": weights, "image_size": image_size}
+    return named_model(model, **{key: value for key, value in given.items() if value is not None})

@@ -19,7 +19,8 @@ from estimators.top_images import NO_IMAGE
 from estimators.top_values import Thresholds
 from sweep.data.labels import Labels
 from sweep.measuring.counting import Counts, Findings
-from sweep.measuring.dissection import COUNTED, UNROTATED, Probe
+from sweep.measuring.labelled import COUNTED, thresholds
+from sweep.measuring.probe import UNROTATED, Probe
 from sweep.models.layers import Layer
 from sweep.sealing import content_key
 
@@ -88,20 +89,20 @@ def _layer_findings(
     probe: Probe, place: int, first: Counts, second: Counts, coverage: Coverage
 ) -> LayerFindings:
     def counted(number: int, sets: int) -> tuple[Thresholds, Overlaps]:
-        thresholds = probe.thresholds(first, place, number)
-        overlaps = Overlaps(thresholds, coverage.concepts, sets)
+        levels = thresholds(probe, first, place, number)
+        overlaps = Overlaps(levels, coverage.concepts, sets)
         for name in COUNTED:
             setattr(overlaps, name, second[f"{place}.{number}.{name}"])
-        return thresholds, overlaps
+        return levels, overlaps
 
     sets = len(probe.orders)
-    thresholds, overlaps = counted(0, sets)
+    levels, overlaps = counted(0, sets)
     return LayerFindings(
         probe.layouts[place].layer,
-        thresholds,
+        levels,
         overlaps,
-        dissect(thresholds, overlaps, coverage),
-        [dissect(thresholds, overlaps, coverage, number) for number in range(1, sets)],
+        dissect(levels, overlaps, coverage),
+        [dissect(levels, overlaps, coverage, number) for number in range(1, sets)],
         [
             (*variant, dissect(*counted(number, 1), coverage))
             for number, variant in enumerate(probe.variants(place))
@@ -169,17 +170,17 @@ def _units(
     area: pixels of all images at which the unit is active. masks: packed bits of where a
     detector is active in its top images; none of other units.
     """
-    found, thresholds, labels = each.found, each.thresholds, probe.labels
+    found, levels, labels = each.found, each.thresholds, probe.labels
     count = len(found.best)
-    positions = thresholds.num_positions
+    positions = levels.num_positions
     columns: dict[str, Any] = {
         "layer": [each.layer.name] * count,
         "layer_index": [each.layer.index] * count,
         "unit": np.arange(count),
-        "threshold": thresholds.level,
-        "inclusive": thresholds.inclusive,
-        "dead": thresholds.constant,
-        "finite": np.isfinite(thresholds.least) & np.isfinite(thresholds.largest),
+        "threshold": levels.level,
+        "inclusive": levels.inclusive,
+        "dead": levels.constant,
+        "finite": np.isfinite(levels.least) & np.isfinite(levels.largest),
         "share_above": each.overlaps.above / positions,
         "share_at": each.overlaps.tied / positions,
         "detector": found.detectors(probe.config.iou),

@@ -19,7 +19,8 @@ from sweep.execution import LocalProcess
 from sweep.measuring import make_analyses
 from sweep.measuring.checkpoint import Checkpoint, NetworkView
 from sweep.measuring.counting import count_all
-from sweep.measuring.dissection import DissectionAnalysis, without_ties
+from sweep.measuring.dissection import DissectionAnalysis
+from sweep.measuring.labelled import without_ties
 from sweep.measuring.maps import map_layout
 from sweep.measuring.measure import measure_trial
 from sweep.measuring.sealed import read_sealed_table
