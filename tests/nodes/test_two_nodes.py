@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from sweep.export import export_rows
-from sweep.paths import open_storage
 from tests.nodes import services
 from tests.nodes.cluster import HUB
 from tests.nodes.conftest import HALF
@@ -21,13 +20,6 @@ def sweep(machines, file, storage, *more, node=0, **options):
     command = [*IDSWEEP, "run", str(file), "--storage", str(storage)]
     command += ["--address", machines.address, *more]
     return machines.run(node, command, **options)
-
-
-def manifests(storage, pattern):
-    return [
-        json.loads((folder / "manifest.json").read_text())
-        for folder in storage.glob(f"sweeps/tiny/trials/*/{pattern}")
-    ]
 
 
 def test_a_storage_that_each_node_has_for_itself_is_refused_and_left_alone(machines, tiny_file):
@@ -76,23 +68,6 @@ def test_a_client_without_the_token_is_told_so(machines, tiny_file):
         assert not (machines.folder / "shared" / "x").exists()
 
 
-def test_a_sweep_uses_both_nodes_and_gives_the_rows_of_one_process(
-    machines, tiny_file, finished, tmp_path
-):
-    folder = machines.folder / "shared" / "results"
-    done = sweep(machines, tiny_file, folder, "--set", "measure.actors=2", node=1)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for pattern in ("checkpoint-0*1.00", "measured-*/*"):
-        hosts = {manifest["host"] for manifest in manifests(folder, pattern)}
-        assert hosts == {"node-0", "node-1"}
-    for name, storage in (
-        ("two", open_storage(folder, create=False)),
-        ("one", finished.results.work.storage),
-    ):
-        export_rows(storage, "tiny", tmp_path / f"{name}.parquet")
-    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
-
-
 def test_nothing_is_shared_but_a_bucket_and_mlflow(machines, tiny_file, finished, tmp_path):
     few = ["--set", HALF, "--set", "measure.actors=2", "--tracking-uri", services.MLFLOW]
     command = ["export", "tiny", "-o", machines.folder / "shared" / "bucket.parquet"]
@@ -117,10 +92,16 @@ def test_nothing_is_shared_but_a_bucket_and_mlflow(machines, tiny_file, finished
     expected = whole[whole["trial"].isin(rows["trial"])].reset_index(drop=True)
     assert rows["trial"].nunique() == 12
     pd.testing.assert_frame_equal(rows, expected, check_exact=True)
-    for node in (0, 1):
-        own = machines.home(node) / ".cache" / "idsweep" / "mirrors"
-        hosts = {json.loads(path.read_text())["host"] for path in own.rglob("manifest.json")}
-        assert f"node-{node}" in hosts
+    # Each node trained, and each measured.
+    for pattern in ("checkpoint-0*1.00", "measured-*/*"):
+        hosts = {
+            json.loads(path.read_text())["host"]
+            for node in (0, 1)
+            for path in (machines.home(node) / ".cache" / "idsweep" / "mirrors").rglob(
+                f"{pattern}/manifest.json"
+            )
+        }
+        assert hosts == {"node-0", "node-1"}
     # Artifacts went through the server, and no password went anywhere.
     artifacts = machines.folder / "mlflow" / "artifacts"
     assert list(artifacts.rglob("measurements.parquet")), done.stdout + again.stdout
