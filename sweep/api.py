@@ -158,24 +158,29 @@ def profile(
 def dissect(
     model: str,
     *,
+    data: str = "concepts",
+    path: str | Path | None = None,
     weights: str | None = None,
     image_size: int | None = None,
     overrides: Sequence[str] = (),
     storage: str | Path | None = None,
     progress: Progress | None = None,
 ) -> DissectedNetwork:
-    """Say what the units of one network detect, on drawn images with labelled concepts.
+    """Say what the units of one network detect, on images with labelled concepts.
 
+    data, path: "concepts", or "broden" and a folder in its format.
     model, weights, image_size, storage: as for `profile`.
     overrides: such as "analyses.dissection.num_images=500" or "data.image_size=64".
 
-    Raises UserError, with one clear line, if the network or a setting is wrong.
+    Raises UserError, with one clear line, if the network, the data or a setting is wrong.
     """
     from sweep.dissecting import dissect_network, dissection_config
     from sweep.progress import SilentProgress
 
     network = _named(model, weights, image_size)
-    config = dissection_config(network, overrides)
+    settings = [f"data.name={json.dumps(data)}"]
+    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    config = dissection_config(network, [*settings, *overrides])
     with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
         kept = open_storage(storage or folder, create=True)
         return dissect_network(config, kept, progress or SilentProgress())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sweep.claims import check_claims
 from sweep.config import SweepConfig
+from sweep.data import DATASETS
 from sweep.data.labels import check_labelled
 from sweep.data.partitions import ImageData
 from sweep.errors import TrialFailure, UserError
@@ -59,6 +60,16 @@ def check_sweep(config: SweepConfig, storage: Storage) -> None:
     check_bucket(config, storage)
     if config.analyses.dissection is not None:
         check_labelled(config.data.name)
+    check_learnable(config.data.name, config.training.epochs)
+
+
+def check_learnable(data_name: str, epochs: float) -> None:
+    """Raise UserError if it would train on images that are there for probing alone."""
+    if epochs and DATASETS[data_name].probes_alone:
+        raise UserError(
+            f"training.epochs: {epochs:g} asked, but {data_name} has no classes to learn: set it "
+            "to 0, and model.weights to those of trained networks"
+        )
 
 
 def check_trial(work: Work, trial: Trial, *, train: bool = True) -> None:
@@ -68,6 +79,7 @@ def check_trial(work: Work, trial: Trial, *, train: bool = True) -> None:
     """
     if problem := changed_origin(trial, work.paths(trial)):
         raise UserError(problem)
+    check_learnable(work.data.name, trial.epoch)
     _check_size(trial, work.data)
     if train and not is_trained(trial, work.paths(trial)):
         _check_precision(work.config, trial)

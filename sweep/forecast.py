@@ -94,7 +94,7 @@ def _check_inputs(config: SweepConfig, trials: Sequence[Trial], data: ImageData 
             raise lack(images, f"{images.path} does not exist")
         # Only a data set without a test split of its own needs one to be held out.
         no_test = images.test_fraction == 0 and "all" in open_source(images).splits
-    if no_test:
+    if no_test and not DATASETS[images.name].probes_alone:
         raise UserError(NO_TEST_IMAGES)
 
 

@@ -78,10 +78,11 @@ def run_sweep(
     cluster.check(config)
     cluster.check_storage(storage)
     claim_storage(storage)
+    from sweep.data import DATASETS
     from sweep.data.partitions import NO_TEST_IMAGES, prepare_data
 
     data = prepare_data(config.data, storage, progress)
-    if not data.counts["test"]:
+    if not data.counts["test"] and not DATASETS[data.name].probes_alone:
         raise UserError(NO_TEST_IMAGES)
     work = Work(config, storage, data)
     with (

@@ -136,6 +136,12 @@ def profile(
 
 def dissect(
     model: ModelArgument,
+    data: Annotated[
+        str, typer.Option("--data", help="Images with labelled concepts: concepts, or broden.")
+    ] = "concepts",
+    path: Annotated[
+        str | None, typer.Option("--path", help="For broden: a folder in its format.")
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
@@ -162,7 +168,7 @@ def dissect(
         Path | None, typer.Option("-o", "--output", help="The table of its units, as .parquet.")
     ] = None,
 ) -> None:
-    """Say which unit of a network detects which concept, on drawn images with labels."""
+    """Say which unit of a network detects which concept, on images with labels."""
     import json
 
     import pyarrow as pa
@@ -181,6 +187,8 @@ def dissect(
     try:
         found = dissected(
             model,
+            data=data,
+            path=path,
             weights=weights,
             image_size=image_size,
             overrides=[*settings, *(set_ or [])],

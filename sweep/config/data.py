@@ -92,7 +92,7 @@ class DataConfig(Section):
         ge=0,
         lt=1,
         description="share of each class held out for testing, where the data set has no test "
-        "split of its own; 0, for a profile alone: none",
+        "split of its own; 0, for a profile alone: none. Of broden nothing is held out",
     )
     seed: Seed = Field(default=0, description="seed of the split, of `choose` and of drawing")
     classes: list[str] | None = Field(

@@ -19,6 +19,9 @@ class DataSet:
     opener: "module:function" below sweep.data, taking a DataConfig and giving a Source.
     remote: whether `data.path` may be s3://... or gs://...
     drawn: whether `data.num_drawn`, `data.image_size` and `data.free_factors` say what to draw.
+    labelled: whether it says which concepts its images show.
+    probes_alone: whether its images are there to be shown to networks, not to be trained on:
+    nothing is held out, and as classes stand the splits that its makers put them in.
     """
 
     summary: str
@@ -26,6 +29,8 @@ class DataSet:
     opener: str
     remote: bool = False
     drawn: bool = False
+    labelled: bool = False
+    probes_alone: bool = False
 
 
 DATASETS: dict[str, DataSet] = {
@@ -38,6 +43,15 @@ DATASETS: dict[str, DataSet] = {
         "",
         "concepts.source:open_concepts",
         drawn=True,
+        labelled=True,
+    ),
+    "broden": DataSet(
+        "a folder in Broden's format: your own images with labelled concepts, to probe with",
+        "index.csv, label.csv and the images and masks below images/, as Network Dissection's "
+        "Broden has them",
+        "broden:open_broden",
+        labelled=True,
+        probes_alone=True,
     ),
     "mnist": DataSet(
         "70,000 handwritten digits, 28 x 28 grey, 10 classes",

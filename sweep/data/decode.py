@@ -39,6 +39,17 @@ def open_image(content: bytes) -> Any:
     raise ValueError(f"more than 8 bits a channel (mode {image.mode})")
 
 
+def size_of(content: bytes) -> tuple[int, int]:
+    """(H, W) that an encoded image says it has: nothing is unpacked. Raises ValueError."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return image.height, image.width
+    except Exception as error:
+        raise ValueError(_reason(content, error)) from error
+
+
 def decode(content: bytes) -> NDArray[np.uint8]:
     """Pixels (C, H, W) of an encoded image. Raises ValueError if it is corrupt."""
     return pixels_of(open_image(content))

@@ -9,17 +9,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from estimators.overlaps import Concepts
+from sweep.data.catalog import DATASETS
 from sweep.data.partitions import ImageData
 from sweep.errors import UserError
+from sweep.sealing import read_manifest
 
 # From low to high, as the paper orders them.
 CATEGORIES = ("color", "texture", "material", "part", "object", "scene")
-DRAWN = "concepts"  # the data set whose images are drawn with their labels
+
+
+class CategoryMaps(Protocol):
+    """The labels of N images in a category: an array, or read as they are asked for."""
+
+    def __getitem__(self, places: NDArray[np.int64], /) -> NDArray[np.unsignedinteger]:
+        """(n, L, P) of pixels, or (n, L, 1) of whole images."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,15 @@ class Labels:
     names: (C,) of the concepts. categories: (G,) names, from low to high. category_of: (C,).
     resolution: (height, width) of the masks.
     maps: by category (N, L, P) of pixels, or (N, L, 1) of whole images; c + 1 is concept c, 0
-        none. An image without any label of a category doesn't count for it.
+        none. An image without any label of a category doesn't count for it. L may differ from
+        batch to batch.
     """
 
     names: tuple[str, ...]
     categories: tuple[str, ...]
     category_of: NDArray[np.int64]
     resolution: tuple[int, int]
-    maps: Sequence[NDArray[np.unsignedinteger]]
+    maps: Sequence[CategoryMaps]
 
     @property
     def concepts(self) -> Concepts:
@@ -49,26 +59,49 @@ class Labels:
 
 def check_labelled(data_name: str) -> None:
     """Raise UserError if the data set has no labels of concepts."""
-    if data_name != DRAWN:
+    if not DATASETS[data_name].labelled:
+        labelled = " or ".join(name for name, data in DATASETS.items() if data.labelled)
         raise UserError(
             f"analyses.dissection needs images with labelled concepts, and {data_name} has none: "
-            f"take data.name: {DRAWN}"
+            f"take data.name: {labelled}"
         )
 
 
 def labels_of(data: ImageData, ids: NDArray[np.int64]) -> Labels:
     """The labels of these images, by their ids. Those asked for last are kept at hand."""
     check_labelled(data.name)
-    return _drawn(data.folder, np.ascontiguousarray(ids, np.int64).tobytes())
+    return _labels(data.folder, np.ascontiguousarray(ids, np.int64).tobytes())
 
 
 @lru_cache(maxsize=1)
-def _drawn(folder: Path, ids: bytes) -> Labels:
+def _labels(folder: Path, ids: bytes) -> Labels:
+    data = ImageData(folder)
+    numbers = np.frombuffer(ids, np.int64)
+    return _drawn(data, numbers) if DATASETS[data.name].drawn else _sealed(data, numbers)
+
+
+def _sealed(data: ImageData, ids: NDArray[np.int64]) -> Labels:
+    """Those that were sealed with the images."""
+    from sweep.data.labelfile import LabelFile
+
+    facts = read_manifest(data.folder)["data"]["concepts"]
+    names, (height, width) = facts["names"], facts["resolution"]
+    file = LabelFile(data.folder, len(names), height * width)
+    return Labels(
+        names=tuple(name for of_category in names for name in of_category),
+        categories=tuple(facts["categories"]),
+        category_of=np.repeat(np.arange(len(names)), [len(n) for n in names]),
+        resolution=(height, width),
+        maps=[file.maps(ids, category) for category in range(len(names))],
+    )
+
+
+def _drawn(data: ImageData, numbers: NDArray[np.int64]) -> Labels:
+    """Those that the images were drawn with."""
     from sweep.data.concepts import CONCEPTS, concept_masks, scene_labels
 
-    config = ImageData(folder).config
+    config = data.config
     seed, size = config["seed"], config["image_size"]
-    numbers = np.frombuffer(ids, np.int64)
     masks = concept_masks(numbers, size, seed, free=config["free_factors"])
     maps: list[NDArray[np.unsignedinteger]] = []
     before = 0

@@ -10,15 +10,17 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.catalog import open_source
+from sweep.data.catalog import DATASETS, open_source
 from sweep.data.choice import choose_rows, split_by_class
 from sweep.data.examine import KEY_BYTES, Examined, PixelStatistics, examine_all
+from sweep.data.labelfile import write_labels
 from sweep.data.partitionfile import PartitionWriter
 from sweep.data.partitions import SPLITS
 from sweep.data.problems import Problems, find_duplicates, find_empty_classes
@@ -119,6 +121,15 @@ def write_data_set(
         every = np.concatenate([labels[split] for split in SPLITS])
         find_duplicates(problems, keys, every, counts["train"], place)
         problems.check_duplicates(config.max_duplicates)
+        if source.concepts is not None:
+            first = {split: by_split[split].first_id for split in SPLITS}
+            ids = [first[s] + np.array(written.rows[s], np.int64) for s in SPLITS]
+            data["concepts"] = write_labels(
+                temporary,
+                source.concepts,
+                np.sort(np.concatenate(ids)),
+                partial(tell.how_far, "labels"),
+            )
         mean, std = written.pixels.moments()
         num_classes = len(source.class_names)
         # Filled in before the manifest is written, which is the last that `seal` does.
@@ -157,10 +168,11 @@ def choose_parts(config: DataConfig, source: Source, problems: Problems) -> list
     least = _least(config, source)
     if "all" in source.splits:
         whole = source.splits["all"]
-        drawn = split_by_class(whole.labels[valid["all"]], config.test_fraction, config.seed)
+        fraction = _test_fraction(config)
+        drawn = split_by_class(whole.labels[valid["all"]], fraction, config.seed)
         rows = {split: valid["all"][drawn[split]] for split in SPLITS}
         splits = dict.fromkeys(SPLITS, whole)
-        why = f"data.test_fraction: {config.test_fraction}"
+        why = f"data.test_fraction: {fraction}"
         if not least["test"] and len(rows["train"]) < MIN_TRAIN:
             raise UserError(f"data: {len(rows['train'])} images, but measuring needs {MIN_TRAIN}")
         _check_counts(why, {split: len(rows[split]) for split in SPLITS}, least, source)
@@ -245,8 +257,13 @@ def _kept_classes(config: DataConfig, source: Source) -> set[int]:
 
 def _least(config: DataConfig, source: Source) -> dict[str, int]:
     """The fewest images of each split; no test split is needed where none is asked for."""
-    without_test = "all" in source.splits and config.test_fraction == 0
+    without_test = "all" in source.splits and _test_fraction(config) == 0
     return {"train": MIN_TRAIN, "test": 0 if without_test else MIN_TEST}
+
+
+def _test_fraction(config: DataConfig) -> float:
+    """Nothing is held out of images that nothing is trained on."""
+    return 0.0 if DATASETS[config.name].probes_alone else config.test_fraction
 
 
 def _check_counts(why: str, counts: dict[str, int], least: dict[str, int], source: Source) -> None:
@@ -274,6 +291,8 @@ def _digest(
         digest.update((parts[split].first_id + np.array(written.rows[split], np.int64)).tobytes())
         digest.update(np.ascontiguousarray(labels[split]).tobytes())
     digest.update(keys.tobytes())
+    if "concepts" in data:
+        digest.update(data["concepts"]["digest"].encode())
     return digest.hexdigest()[:16]
 
 

@@ -41,6 +41,31 @@ class SourceSplit(Protocol):
         """Where a person finds this image: a file, or a file and a row."""
 
 
+class ConceptLabels(Protocol):
+    """Which concepts the images of a data set show: read image by image.
+
+    Legend: C concepts in G categories, L layers of labels, P pixels of a mask.
+    """
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """(G,), from low to high."""
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """By category, its concepts in their order."""
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """(height, width) of all masks."""
+
+    def of(self, image: int) -> list[NDArray[np.uint16]]:
+        """Of an image by its id, by category (L, P), or (L, 1) of the whole image.
+
+        c + 1 is concept c, counted through all categories; 0 none.
+        """
+
+
 @dataclass(frozen=True)
 class Source:
     """A data set by the splits its makers gave it.
@@ -48,7 +73,8 @@ class Source:
     class_names: by class index. splits: "train" and "test" where those are official, else
     "all". ignored: files passed over, since they are no images. image_shape: (C, H, W) of
     every image, where that is known beforehand. latent_dimension: of the manifold that the
-    images lie on, where they are made from so many continuous factors.
+    images lie on, where they are made from so many continuous factors. concepts: labels that
+    are to be sealed with the images.
     """
 
     class_names: list[str]
@@ -56,6 +82,7 @@ class Source:
     ignored: list[str] = field(default_factory=list)
     image_shape: tuple[int, int, int] | None = None
     latent_dimension: int | None = None
+    concepts: ConceptLabels | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from scipy.stats import binomtest
 
+from sweep.data import DATASETS
+from sweep.data.partitions import ImageData
 from sweep.measurement import Measurement
 from sweep.measuring.activations import pixel_batches
 from sweep.measuring.checkpoint import LayerView, NetworkView
@@ -82,11 +84,7 @@ class AccuracyAnalysis:
             settings["drawn_from"] = len(rows)
             rows = np.sort(rng.permutation(rows)[: self.max_images])
         count = len(rows)
-        if view.network.num_outputs != data.num_classes:
-            reason = (
-                f"the network has {view.network.num_outputs} outputs, "
-                f"but {data.name} has {data.num_classes} classes"
-            )
+        if reason := _not_comparable(view.network.num_outputs, data):
             for quantity in self.network_quantities:
                 if quantity.startswith(f"{name}_"):
                     yield checkpoint.row(
@@ -134,3 +132,14 @@ class AccuracyAnalysis:
             yield checkpoint.row(
                 self.name, quantity, math.nan, settings=settings | {"error": reason}
             )
+
+
+def _not_comparable(num_outputs: int, data: ImageData) -> str:
+    """Why outputs of a network can't be held against the labels; "" if they can."""
+    if DATASETS[data.name].probes_alone:
+        return f"{data.name} has no classes to learn"
+    if num_outputs != data.num_classes:
+        return (
+            f"the network has {num_outputs} outputs, but {data.name} has {data.num_classes} classes"
+        )
+    return ""
