@@ -99,7 +99,7 @@ def render_units(found: Dissected, data: ImageData, split: str) -> str:
         [base64.b64encode(mask).decode() for mask in masks] for masks in units["top_masks"]
     ]
     settings = found.rows[0].settings
-    side_of_mask = settings["mask_resolution"][0]
+    height, width = settings["mask_resolution"]
     categories = list(dict.fromkeys(found.concepts.column("category").to_pylist()))
     sheet, side = _sheet(data, split, np.array(ids, np.int64))
     return (
@@ -121,7 +121,9 @@ def render_units(found: Dissected, data: ImageData, split: str) -> str:
                 script_json({**shown, "layers": [layer["name"] for layer in layers]})
             ),
             sheet_json=Markup(  # noqa: S704
-                script_json({"side": side, "columns": COLUMNS, "mask": side_of_mask})
+                script_json(
+                    {"side": side, "columns": COLUMNS, "mask_rows": height, "mask_columns": width}
+                )
             ),
         )
     )
@@ -170,7 +172,7 @@ def _sheet(data: ImageData, split_name: str, ids: NDArray[np.int64]) -> tuple[st
     split = data.split(split_name)
     row_of = {int(image): row for row, image in enumerate(split.ids)}
     stored = split.stored(np.array([row_of[int(image)] for image in ids], np.int64))
-    pictures = [_picture(each) for each in stored]
+    pictures = [_shrunk(_picture(each)) for each in stored]  # all at once: photos would fill memory
     side = min(SIDE, max((max(picture.size) for picture in pictures), default=1))
     lines = -(-len(pictures) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * side, max(1, lines) * side))
@@ -180,6 +182,10 @@ def _sheet(data: ImageData, split_name: str, ids: NDArray[np.int64]) -> tuple[st
     file = io.BytesIO()
     sheet.save(file, "png", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}", side
+
+
+def _shrunk(picture: Image.Image) -> Image.Image:
+    return picture if max(picture.size) <= SIDE else picture.resize((SIDE, SIDE))
 
 
 def _picture(stored: NDArray[np.uint8] | bytes) -> Image.Image:
