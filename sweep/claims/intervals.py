@@ -59,8 +59,7 @@ def read_values(
     for result in chosen:
         try:
             if claim.statistic == CORRELATION:
-                predictor = scalar_name(claim.quantity, "last_hidden")
-                names = predictor, claim.response
+                names = _predictor(result, claim.quantity), claim.response
                 numbers = tuple(network_scalar(result, name) for name in names)
             else:
                 numbers = (PER_NETWORK[claim.statistic].read(Reading(result, claim, twins)),)
@@ -70,6 +69,12 @@ def read_values(
             found.values.append(numbers)
             found.configurations.append(_configuration(result))
     return found
+
+
+def _predictor(result: TrialResult, quantity: str) -> str:
+    """The scalar that a quantity is correlated by: of layers, that of the last hidden one."""
+    layered = any(r.quantity == quantity and r.layer_index is not None for r in result.rows)
+    return scalar_name(quantity, "last_hidden") if layered else quantity
 
 
 def estimate_values(claim: ClaimConfig, found: Values, config: RegressionConfig) -> Estimate:

@@ -24,7 +24,9 @@ def check_claims(config: SweepConfig) -> None:
     keys = [ROLE, *axis_names(), *scalars, *HISTORY_KEYS]
     for number, claim in enumerate(config.claims):
         at = f"claims.{number}"
-        known = scalars if claim.statistic == "scalar" else layered
+        known = {"scalar": scalars, "correlation": [*layered, *scalars]}.get(
+            claim.statistic, layered
+        )
         _require(f"{at}.quantity", claim.quantity, known)
         if claim.over is not None:
             _require(f"{at}.over", claim.over, layered)

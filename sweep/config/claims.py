@@ -18,7 +18,8 @@ STATISTICS: dict[str, str] = {
     "ratio": "quantity over the quantity named by `over`, in the last hidden layer",
     "trained_over_untrained": "last hidden layer over that of the same network untrained",
     "scalar": "the quantity itself, which must be one number of a network",
-    "correlation": "Pearson's r of the last hidden layer with `response`, over networks",
+    "correlation": "Pearson's r of the last hidden layer, or of a number of a network, with "
+    "`response`, over networks",
 }
 LIMITS = ("at_least", "at_most")
 
@@ -67,7 +68,8 @@ class ClaimConfig(Section):
     )
     quantity: str = Field(
         default="id/twonn",
-        description="a quantity measured per layer; of `scalar` one of a network",
+        description="a quantity measured per layer; of `scalar` one of a network, of "
+        "`correlation` either",
     )
     over: str | None = Field(default=None, description="of `ratio`: the quantity to divide by")
     response: str = Field(default="test_error", description="of `correlation`: a scalar of a trial")

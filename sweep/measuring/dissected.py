@@ -19,6 +19,7 @@ from estimators.top_images import NO_IMAGE
 from estimators.top_values import Thresholds
 from sweep.data.labels import Labels
 from sweep.measuring.counting import Counts, Findings
+from sweep.measuring.dissected_network import network_quantities
 from sweep.measuring.labelled import COUNTED, thresholds
 from sweep.measuring.probe import UNROTATED, Probe
 from sweep.models.layers import Layer
@@ -51,7 +52,7 @@ class LayerFindings:
 
 
 def conclude(analysis: str, probe: Probe, first: Counts, second: Counts) -> Findings:
-    """Rows of all layers, and the tables `units`, `curves`, `rotations` and `concepts`."""
+    """Rows of all layers and of the network, and the tables `units`, `curves`, `rotations` and `concepts`."""
     labels = probe.labels
     coverage = Coverage(labels.concepts)
     coverage.truth, coverage.pixels = second["truth"], second["pixels"]
@@ -73,6 +74,17 @@ def conclude(analysis: str, probe: Probe, first: Counts, second: Counts) -> Find
         )
         for each in layers
         for quantity, value, low, high in _quantities(each, probe)
+    ]
+    whole = network_quantities(layers, probe.layouts, labels.categories, probe.config.iou)
+    rows += [
+        probe.checkpoint.row(
+            analysis,
+            f"dissection/{quantity}",
+            value,
+            num_samples=len(probe.rows),
+            settings=settings,
+        )
+        for quantity, value in whole
     ]
     tables = {
         "units": pa.concat_tables(

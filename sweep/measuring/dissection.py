@@ -19,6 +19,7 @@ from sweep.data.labels import CATEGORIES
 from sweep.measurement import Measurement
 from sweep.measuring.checkpoint import Checkpoint, LayerView, NetworkView
 from sweep.measuring.counting import Counts, Findings
+from sweep.measuring.dissected_network import network_names
 from sweep.measuring.labelled import first_pass, merge_first, merge_second, second_pass
 from sweep.measuring.probe import Probe
 
@@ -28,7 +29,6 @@ class DissectionAnalysis:
 
     name = "dissection"
     controls = False
-    network_quantities: tuple[str, ...] = ()
     num_neighbors = 0
     num_passes = 2
 
@@ -40,6 +40,7 @@ class DissectionAnalysis:
         names += ["rotated_unique_detectors"] if config.rotations else []
         names += ["dead_units", "mean_iou", *(f"unique_{category}" for category in CATEGORIES)]
         self.layer_quantities = tuple(f"dissection/{name}" for name in names)
+        self.network_quantities = network_names(config)
 
     # -- what every analysis is
 

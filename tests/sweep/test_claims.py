@@ -243,6 +243,9 @@ def test_correlation_has_its_sign_and_its_configurations():
         "shown"
     )
     assert judged("correlation", correlated(3, num=6), above=0).verdict == "not measured"
+    # A number of a network has no last hidden layer.
+    whole = judged("correlation", correlated(3), above=0, quantity="id_last_hidden/twonn")
+    assert (whole.estimate, whole.low) == (found.estimate, found.low)
 
 
 @pytest.mark.parametrize("statistic", ["correlation", "peak_over_ends"])

@@ -71,7 +71,7 @@ def rows_by_layer(case):
     return {
         (row.layer, row.quantity.removeprefix("dissection/")): row.value
         for row in case.rows()
-        if row.analysis == "dissection"
+        if row.analysis == "dissection" and row.layer_index is not None
     }
 
 
@@ -221,6 +221,31 @@ regression: {resamples: 100, predictors: [dissection_peak/unique_detectors]}
 space:
   training.learning_rate: {grid: [0.1, 0.05, 0.02, 0.01, 0.005]}
 """
+
+
+def test_a_network_is_summed_up_by_its_last_map(storage):
+    """Recomputed from rows and tables of layers."""
+    case = dissect(storage, make_config())
+    layered, whole = rows_by_layer(case), {}
+    for row in case.rows():
+        if row.analysis == "dissection" and row.layer_index is None:
+            whole[row.quantity.removeprefix("dissection/")] = row.value
+    hidden = {row.layer_index: row for row in case.rows() if row.layer_index is not None}
+    maps = [row for row in hidden.values() if row.layer not in ("input", "pool", "head")]
+    last = max(maps, key=lambda row: row.layer_index)
+    unique = layered[last.layer, "unique_detectors"]
+    assert unique > 0
+    assert whole["last_map_unique"] == unique
+    null = layered[last.layer, "null_unique_detectors"]
+    assert whole["last_map_excess"] == pytest.approx(unique - null)
+    kept = layered[last.layer, "rotated_unique_detectors"]
+    assert whole["last_map_rotation_loss"] == pytest.approx(1 - kept / unique)
+    depth = {}
+    for names in (("color", "texture"), ("part", "object")):
+        counts = [sum(layered[row.layer, f"unique_{name}"] for name in names) for row in maps]
+        assert sum(counts) > 0
+        depth[names] = np.average([row.relative_depth for row in maps], weights=counts)
+    assert whole["concept_rise"] == pytest.approx(np.diff(list(depth.values()))[0])
 
 
 def test_the_report_links_a_page_of_units_for_each_network(storage):
