@@ -52,7 +52,7 @@ class LayerFindings:
 
 
 def conclude(analysis: str, probe: Probe, first: Counts, second: Counts) -> Findings:
-    """Rows of all layers and of the network, and the tables `units`, `curves`, `rotations` and `concepts`."""
+    """Rows of layers and network, and the tables `units`, `curves`, `rotations`, `concepts`."""
     labels = probe.labels
     coverage = Coverage(labels.concepts)
     coverage.truth, coverage.pixels = second["truth"], second["pixels"]
