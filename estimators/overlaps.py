@@ -101,8 +101,10 @@ class Overlaps:
         flat = maps.flatten(2)
         self.above += (flat > self._level[:, None]).sum(dim=(0, 2)).numpy()
         self.tied += (flat == self._level[:, None]).sum(dim=(0, 2)).numpy()
-        # No pixel lies above all cells of its map.
-        images, units = torch.nonzero(flat.amax(dim=2) > self._strict, as_tuple=True)
+        # No pixel lies above all cells of its map. Unit by unit: a chunk then has few units, and
+        # its table of concepts, of which there may be a thousand, is small.
+        reached = flat.amax(dim=2) > self._strict
+        units, images = torch.nonzero(reached.T, as_tuple=True)
         known = [[is_labelled(category) for category in labels] for labels in label_sets]
         height, width = upsampling.resolution
         at_once = max(1, PIXELS_AT_ONCE // (height * width))
@@ -141,10 +143,12 @@ class Overlaps:
         known: Sequence[Sequence[NDArray[np.bool_]]],
     ) -> None:
         """active: (M, P) of M maps, each of one image and one unit."""
-        num_units, width = self.intersection.shape[1], self._concepts.count + 1
+        first, last = int(unit.min()), int(unit.max()) + 1
+        width = self._concepts.count + 1
+        length = (last - first) * width
         sizes = active.sum(axis=1)
         pair, pixel = np.divmod(np.flatnonzero(active), active.shape[1])
-        row = unit * width
+        row = (unit - first) * width
         row_of_pixel, image_of_pixel = row[pair], image[pair]
         for number, labels in enumerate(label_sets):
             for category, maps in enumerate(labels):
@@ -153,8 +157,8 @@ class Overlaps:
                 for place in range(maps.shape[1]):
                     if maps.shape[2] == 1:
                         cells = row + maps[image, place, 0]
-                        total = np.bincount(cells, sizes, num_units * width).astype(np.int64)
+                        total = np.bincount(cells, sizes, length).astype(np.int64)
                     else:
                         cells = row_of_pixel + maps[image_of_pixel, place, pixel]
-                        total = np.bincount(cells, minlength=num_units * width)
-                    self.intersection[number] += total.reshape(-1, width)[:, 1:]
+                        total = np.bincount(cells, minlength=length)
+                    self.intersection[number, first:last] += total.reshape(-1, width)[:, 1:]
