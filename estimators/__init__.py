@@ -7,6 +7,8 @@ process or knows about Ray, MLflow or Arrow.
 from estimators.abide import ABIDE
 from estimators.bide import BIDE
 from estimators.calibration import Calibrated
+from estimators.cluster_agreement import Agreement, cluster_agreement
+from estimators.cluster_null import Structure, find_structure
 from estimators.correlation import CorrelationDimension
 from estimators.danco import DANCo
 from estimators.errors import EstimationError
@@ -15,6 +17,8 @@ from estimators.estimate import Estimate, Estimator
 from estimators.fishers import FisherS
 from estimators.gride import Gride, gride_scales
 from estimators.hidalgo import Hidalgo
+from estimators.kernel_clusters import Clusters, cluster_kernels
+from estimators.kernel_codes import KernelCodes, encode_kernels
 from estimators.lpca import LocalPCA
 from estimators.mada import MADA
 from estimators.mind_ml import MiNDML
@@ -88,8 +92,10 @@ __all__ = [
     "MOM",
     "MST",
     "TLE",
+    "Agreement",
     "BlockPoint",
     "Calibrated",
+    "Clusters",
     "CorrelationDimension",
     "DANCo",
     "Estimate",
@@ -99,18 +105,24 @@ __all__ = [
     "Gride",
     "HalfSplit",
     "Hidalgo",
+    "KernelCodes",
     "LocalPCA",
     "MiNDML",
     "Neighbors",
     "PartialNeighbors",
     "Points",
     "Spectrum",
+    "Structure",
     "Subsamples",
     "TwoNN",
     "alpha_req",
     "blocks",
+    "cluster_agreement",
+    "cluster_kernels",
     "covariance_spectrum",
     "effective_rank",
+    "encode_kernels",
+    "find_structure",
     "flag_outliers",
     "gaussian_surrogate",
     "gride_scales",
