@@ -19,8 +19,14 @@ from estimators.gride import Gride, gride_scales
 from estimators.hidalgo import Hidalgo
 from estimators.kernel_clusters import Clusters, cluster_kernels
 from estimators.kernel_codes import KernelCodes, encode_kernels
+from estimators.kernel_fit import FamilyFit, fit_families
+from estimators.kernel_nulls import NullThresholds, classify, null_thresholds
+from estimators.kernel_summary import KernelSummary, summarize_kernels
+from estimators.kernel_templates import FAMILIES
+from estimators.kernels import NormalizedKernels, normalize_kernels
 from estimators.lpca import LocalPCA
 from estimators.mada import MADA
+from estimators.master_keys import MASTER_KEYS, KeyFit, explained_by_keys, master_keys
 from estimators.mind_ml import MiNDML
 from estimators.mle import MLE
 from estimators.mom import MOM
@@ -87,7 +93,9 @@ __all__ = [
     "BIDE",
     "ESS",
     "ESTIMATORS",
+    "FAMILIES",
     "MADA",
+    "MASTER_KEYS",
     "MLE",
     "MOM",
     "MST",
@@ -101,14 +109,19 @@ __all__ = [
     "Estimate",
     "EstimationError",
     "Estimator",
+    "FamilyFit",
     "FisherS",
     "Gride",
     "HalfSplit",
     "Hidalgo",
     "KernelCodes",
+    "KernelSummary",
+    "KeyFit",
     "LocalPCA",
     "MiNDML",
     "Neighbors",
+    "NormalizedKernels",
+    "NullThresholds",
     "PartialNeighbors",
     "Points",
     "Spectrum",
@@ -117,25 +130,32 @@ __all__ = [
     "TwoNN",
     "alpha_req",
     "blocks",
+    "classify",
     "cluster_agreement",
     "cluster_kernels",
     "covariance_spectrum",
     "effective_rank",
     "encode_kernels",
+    "explained_by_keys",
     "find_structure",
+    "fit_families",
     "flag_outliers",
     "gaussian_surrogate",
     "gride_scales",
     "half_split",
     "jackknife",
     "list_length",
+    "master_keys",
     "nearest_neighbors",
     "neighbors_between",
+    "normalize_kernels",
+    "null_thresholds",
     "participation_ratio",
     "participation_ratio_corrected",
     "pc_dimension",
     "rankme",
     "restrict",
     "subsamples",
+    "summarize_kernels",
     "surrogate_coordinates",
 ]
