@@ -91,7 +91,8 @@ class ImageData:
     class_counts: the same by class. sizes: "least" and "most", each (H, W). mean, std: per
     channel of the training images scaled to [0, 1]. problems: what preparing found, as
     sweep.data.problems names it. latent_dimension: how many continuous factors the images
-    were made from, where that is known. config: the section `data` that it was made by.
+    were made from, where that is known. concepts: names by category, of those whose labels are
+    sealed with the images. config: the section `data` that it was made by.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,6 +114,10 @@ class ImageData:
         self.std: list[float] = data["std"]
         self.problems: dict[str, Any] = data["problems"]
         self.latent_dimension: int | None = data.get("latent_dimension")
+        concepts = data.get("concepts", {"categories": [], "names": []})
+        self.concepts: dict[str, list[str]] = dict(
+            zip(concepts["categories"], concepts["names"], strict=True)
+        )
         self.file_bytes: dict[str, int] = {
             name: facts["bytes"] for name, facts in manifest["files"].items()
         }

@@ -22,6 +22,8 @@ def print_data(data: ImageData, seconds: float | None, console: Console) -> None
         "split", "images", "classes", "least", "most", "partitions", "MB", numeric=NUMERIC
     )
     for split, images in data.counts.items():
+        if not images:
+            continue
         by_class = np.array(data.class_counts[split])
         there = np.flatnonzero(by_class)
         files = [size for name, size in data.file_bytes.items() if name.startswith(f"{split}-")]
@@ -38,6 +40,9 @@ def print_data(data: ImageData, seconds: float | None, console: Console) -> None
     say(console, f"mean {_numbers(data.mean)}, deviation {_numbers(data.std)} of training pixels")
     for line in problem_lines(data):
         say(console, line)
+    if data.concepts:
+        counts = (f"{len(names):,} of {category}" for category, names in data.concepts.items())
+        say(console, f"concepts: {', '.join(counts)}")
     if data.latent_dimension is not None:
         say(console, f"latent dimension: {data.latent_dimension} continuous factors")
     say(console, f"digest: {data.digest}")

@@ -462,6 +462,15 @@ def test_missing_images_may_be_left_out(tmp_path, storage):
 # -- where it is used
 
 
+def test_what_is_prepared_is_told(broden, capsys, tmp_path):
+    folder, _ = broden
+    words = ["--data", "broden", "--path", folder, "--storage", tmp_path / "s"]
+    code, out, err = call(capsys, "prepare", *words, "--png", tmp_path / "sheet.png")
+    assert code == 0, err
+    assert "concepts: 3 of color, 2 of texture, 2 of material, 3 of part" in out
+    assert "test" not in out.splitlines()[2]  # nothing is held out, and no line says so
+
+
 def test_a_network_is_dissected_by_a_command(broden, capsys, tmp_path):
     folder, _ = broden
     words = ["--data", "broden", "--path", folder, "--image-size", "32", "--layers", "stage1"]
