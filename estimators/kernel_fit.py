@@ -6,7 +6,7 @@ Legend: K kernels of k x k pixels, F families, P templates of a bank.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,6 @@ class FamilyFit:
     ratio: Floats
     angle: Floats
     offset: Floats
-    size: int
 
     @property
     def best_r2(self) -> Floats:
@@ -112,9 +111,27 @@ def fit_families(
     best[dead] = runner_up[dead] = OTHER
     margin[dead], sign[dead], values[dead] = 0, 0, np.nan
     sigma, ratio, angle = values[:, 0], values[:, 1], values[:, 2]
-    return FamilyFit(
-        r2, best, runner_up, margin, sign, sigma, ratio, angle, values[:, 3:], shapes.shape[1]
-    )
+    return FamilyFit(r2, best, runner_up, margin, sign, sigma, ratio, angle, values[:, 3:])
+
+
+def join_fits(fits: Sequence[FamilyFit]) -> FamilyFit:
+    """The fits of some groups of kernels as one, also of several sizes.
+
+    >>> from estimators.kernels import normalize_kernels
+    >>> rng = np.random.default_rng(0)
+    >>> fits = [
+    ...     fit_families(normalize_kernels(rng.normal(size=(3, k, k))).shapes) for k in (5, 7)
+    ... ]
+    >>> join_fits(fits).r2.shape
+    (6, 10)
+    """
+    if not fits:
+        raise ValueError("at least one fit must be given, but got none: fit some kernels first")
+    parts = {
+        field.name: np.concatenate([getattr(fit, field.name) for fit in fits])
+        for field in fields(FamilyFit)
+    }
+    return FamilyFit(**parts)
 
 
 def _require_normalized(flat: NDArray[np.floating]) -> None:

@@ -1,4 +1,4 @@
-"""What the kernels of one layer and size are, in numbers.
+"""What the kernels of one layer and size, or of a network, are, in numbers.
 
 Legend: F families, B bins of orientations.
 """
@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from estimators.kernel_fit import FamilyFit
-from estimators.kernel_nulls import classify
 from estimators.kernel_templates import FAMILIES, OTHER
-from estimators.kernels import NormalizedKernels
 
 NUM_BINS = 8
 ORIENTED = tuple(
@@ -47,7 +45,6 @@ class KernelSummary:
 
     num_kernels: int
     num_dead: int
-    threshold: float
     confidence: float
     family_shares: NDArray[np.float64]
     family_intervals: NDArray[np.float64]
@@ -64,53 +61,55 @@ class KernelSummary:
 
 
 def summarize_kernels(
-    kernels: NormalizedKernels,
     fit: FamilyFit,
-    threshold: float,
+    families: NDArray[np.int64],
+    mean_share: NDArray[np.float64],
     *,
-    null_fit: FamilyFit | None = None,
+    null_families: NDArray[np.int64] | None = None,
     confidence: float = 0.95,
 ) -> KernelSummary:
-    """The summary of one layer's kernels of one size.
+    """The summary of some kernels, such as those of one layer and size.
 
-    threshold: of r^2, see `kernel_nulls`. null_fit: of the null's kernels, such as the same
-    layer's at initialisation.
+    families: (K,) as `classify` gives them, with the threshold of each kernel's size.
+    mean_share: (K,) of `NormalizedKernels`.
+    null_families: (N,) families of a null's kernels that aren't dead, such as the same layer's at
+        initialisation, by the same threshold.
 
     >>> from estimators.kernel_fit import fit_families
+    >>> from estimators.kernel_nulls import classify
     >>> from estimators.kernels import normalize_kernels
     >>> edge = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     >>> kernels = normalize_kernels([edge, -edge, 0 * edge, edge.T])
-    >>> summary = summarize_kernels(kernels, fit_families(kernels.shapes), 0.9)
+    >>> fit = fit_families(kernels.shapes)
+    >>> summary = summarize_kernels(fit, classify(fit, 0.9), kernels.mean_share)
     >>> summary.classified, summary.dead_share, summary.orientations.tolist()
     (1.0, 0.25, [2, 0, 0, 0, 1, 0, 0, 0])
     """
-    if len(kernels.shapes) != len(fit.best):
+    if not len(fit.best) == len(families) == len(mean_share):
         raise ValueError(
-            f"kernels and fit must be of the same kernels, but got {len(kernels.shapes)} and "
-            f"{len(fit.best)}: fit the shapes that are summarised"
+            f"fit, families and mean_share must be of the same kernels, but got {len(fit.best)}, "
+            f"{len(families)} and {len(mean_share)}: classify the fit that is summarised"
         )
     alive = fit.best != OTHER
     num_alive = int(alive.sum())
-    families = classify(fit, threshold)
     counts = np.bincount(families[families != OTHER], minlength=len(FAMILIES))
     intervals = np.array([wilson_interval(int(count), num_alive, confidence) for count in counts])
     entropy = _entropy(counts)
     return KernelSummary(
         num_kernels=len(alive),
         num_dead=len(alive) - num_alive,
-        threshold=threshold,
         confidence=confidence,
         family_shares=counts / num_alive if num_alive else np.full(len(FAMILIES), np.nan),
         family_intervals=intervals,
         classified=_mean(families[alive] != OTHER),
         classified_interval=wilson_interval(int(counts.sum()), num_alive, confidence),
-        null_classified=None if null_fit is None else _classified(null_fit, threshold),
+        null_classified=None if null_families is None else _mean(null_families != OTHER),
         median_r2=_median(fit.best_r2[alive]),
         median_margin=_median(fit.margin[alive]),
         entropy=entropy,
         normalized_entropy=entropy / float(np.log(len(FAMILIES))),
         orientations=_orientations(fit.angle[np.isin(families, ORIENTED)]),
-        mean_dc_share=_mean(kernels.mean_share[alive]),
+        mean_dc_share=_mean(mean_share[alive]),
         dead_share=(len(alive) - num_alive) / len(alive),
     )
 
@@ -142,11 +141,6 @@ def wilson_interval(count: int, total: int, confidence: float = 0.95) -> Interva
     half = float(np.sqrt(reach * share * (1 - share) + reach**2 / 4))
     low, high = (middle - half) / (1 + reach), (middle + half) / (1 + reach)
     return (low if count else 0.0), (high if count < total else 1.0)
-
-
-def _classified(fit: FamilyFit, threshold: float) -> float:
-    alive = fit.best != OTHER
-    return _mean(classify(fit, threshold)[alive] != OTHER)
 
 
 def _orientations(angles: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from estimators.kernel_fit import fit_families
-from estimators.kernel_nulls import gaussian_kernels
+from estimators.kernel_nulls import classify, gaussian_kernels
 from estimators.kernel_summary import summarize_kernels, wilson_interval
 from estimators.kernel_templates import FAMILIES
 from estimators.kernels import normalize_kernels
@@ -14,7 +14,8 @@ from estimators.planted_kernels import plant_kernels
 
 def summary(kernels, threshold=0.5, **options):
     found = normalize_kernels(kernels)
-    return summarize_kernels(found, fit_families(found.shapes), threshold, **options)
+    fit = fit_families(found.shapes)
+    return summarize_kernels(fit, classify(fit, threshold), found.mean_share, **options)
 
 
 def test_shares_of_a_planted_layer():
@@ -25,8 +26,8 @@ def test_shares_of_a_planted_layer():
         rng.standard_normal((50, 7, 7)),
         np.zeros((10, 7, 7)),
     ])  # fmt: skip
-    null = fit_families(gaussian_kernels(7, 100, rng))
-    found = summary(kernels, null_fit=null)
+    null = classify(fit_families(gaussian_kernels(7, 100, rng)), 0.5)
+    found = summary(kernels, null_families=null)
     expected = np.zeros(len(FAMILIES))
     expected[FAMILIES.index("on_center")] = 30 / 90
     expected[FAMILIES.index("second_derivative")] = 10 / 90
@@ -60,7 +61,8 @@ def test_median_margin_and_dc_share():
     kernels = np.random.default_rng(1).standard_normal((51, 5, 5)) + 0.3
     normalized = normalize_kernels(kernels)
     fit = fit_families(normalized.shapes)
-    found = summarize_kernels(normalized, fit, 0.9)
+    found = summarize_kernels(fit, classify(fit, 0.9), normalized.mean_share)
+    assert found.null_classified is None
     assert found.median_r2 == np.median(fit.r2.max(axis=1))
     assert found.median_margin == np.median(fit.margin)
     assert found.mean_dc_share == pytest.approx(normalized.mean_share.mean())
@@ -90,5 +92,6 @@ def test_wrong_use_is_told():
     with pytest.raises(ValueError, match="`0 <= count <= total` must hold, but got count=3"):
         wilson_interval(3, 2)
     kernels = normalize_kernels(np.random.default_rng(0).standard_normal((4, 5, 5)))
-    with pytest.raises(ValueError, match="of the same kernels, but got 4 and 3"):
-        summarize_kernels(kernels, fit_families(kernels.shapes[:3]), 0.5)
+    fit = fit_families(kernels.shapes[:3])
+    with pytest.raises(ValueError, match="of the same kernels, but got 3, 3 and 4"):
+        summarize_kernels(fit, classify(fit, 0.5), kernels.mean_share)

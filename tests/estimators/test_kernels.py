@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from estimators.kernel_banks import banks_of
-from estimators.kernel_fit import fit_families
+from estimators.kernel_fit import fit_families, join_fits
 from estimators.kernel_templates import (
     FAMILIES,
     OFFSETS,
@@ -282,6 +282,17 @@ def test_margin_and_runner_up_are_those_of_r2():
     np.testing.assert_array_equal(fit.best_r2, ordered[:, -1])
     np.testing.assert_array_equal(fit.r2[rows, fit.runner_up], ordered[:, -2])
     np.testing.assert_array_equal(fit.margin, ordered[:, -1] - ordered[:, -2])
+
+
+def test_joined_fits_are_those_of_all_kernels():
+    """To the bit, as blocks of one size are multiplied alike."""
+    kernels = mixture(5, each=10)
+    whole = fitted(kernels, block=50)
+    parts = join_fits([fitted(kernels[:50], block=50), fitted(kernels[50:], block=50)])
+    for name in ("r2", "best", "runner_up", "margin", "sign", "sigma", "ratio", "angle", "offset"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    with pytest.raises(ValueError, match="at least one fit must be given"):
+        join_fits([])
 
 
 def test_families_left_out_explain_nothing():
