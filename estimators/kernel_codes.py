@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,7 @@ def encode_kernels(
     seed: of weights and batches; neither reads or moves the global random state.
 
     The order of the kernels does not matter. The same seed gives the same bits on the same
-    machine with as many threads. Known bias: a curve always runs somewhere, through white noise
+    machine. Known bias: a curve always runs somewhere, through white noise
     too, where it reconstructs a little of what it saw; ask `find_structure` before reading
     clusters into codes.
 
@@ -108,14 +109,29 @@ def encode_rows(
         if not value >= 1:
             raise ValueError(f"`{name} >= 1` must hold, but got {name}={value}")
     seen = torch.from_numpy(rows[drawn_rows(len(rows), max_kernels, np.random.default_rng(seed))])
-    # A caller may be in any of torch's modes.
-    with torch.inference_mode(False), torch.enable_grad():
-        random = torch.Generator("cpu").manual_seed(seed)
-        networks = _Networks.drawn(rows.shape[1], num_restarts, random)
-        networks.train(seen, num_steps, random)
-    with torch.no_grad():
-        best = int(networks.cosines(seen).mean(dim=1).argmax())
-        return _along_curve(networks, best, torch.from_numpy(rows))
+    with _one_thread():
+        # A caller may be in any of torch's modes.
+        with torch.inference_mode(False), torch.enable_grad():
+            random = torch.Generator("cpu").manual_seed(seed)
+            networks = _Networks.drawn(rows.shape[1], num_restarts, random)
+            networks.train(seen, num_steps, random)
+        with torch.no_grad():
+            best = int(networks.cosines(seen).mean(dim=1).argmax())
+            return _along_curve(networks, best, torch.from_numpy(rows))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Steps are too small to share: threads that wait for each other took 50 times as long.
+
+    It also leaves the bits to the seed alone, however many threads the process has.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Networks:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,7 +54,9 @@ class PlainKMeans:
     """k-means on the pixels: Lloyd's iterations over all kernels, at most 100.
 
     They start from the best of four fits to at most 20,000 kernels drawn with the seed, each
-    from a k-means++ start, since many starts over a million kernels find nothing else.
+    from a k-means++ start, since many starts over a million kernels find nothing else. Over
+    more than 20,000 kernels the centers are summed in the order in which threads end, so with
+    more than two threads their last bits may vary.
     """
 
     name: str = "kmeans"
@@ -132,10 +135,10 @@ class Mixture:
     """A mixture of Gaussians, each with its own weight and one spread for all directions.
 
     A covariance of its own would have k^4/2 numbers for each cluster, more than the kernels of
-    most networks tell. Fitted to at most 20,000 kernels drawn with the seed, in the D - 1
-    directions that kernels of mean 0 have. The criterion is minus the Bayesian information
-    criterion (BIC). Known bias: clusters that are longer in some directions are cut in several,
-    so the number chosen is an upper bound rather than a count.
+    most networks tell. Fitted from the means of k-means to at most 20,000 kernels drawn with
+    the seed, in the D - 1 directions that kernels of mean 0 have. The criterion is minus the
+    Bayesian information criterion (BIC). Known bias: clusters that are longer in some directions
+    are cut in several, so the number chosen is an upper bound rather than a count.
     """
 
     name: str = "mixture"
@@ -175,7 +178,9 @@ def _kmeans(points: Rows, num_clusters: int, seed: int) -> Labels:
     drawn = drawn_rows(len(points), NUM_STARTED, np.random.default_rng(seed))
     settings: dict[str, Any] = {"max_iter": NUM_ITERATIONS, "random_state": seed}
     with _quiet():
-        few = KMeans(num_clusters, n_init=NUM_STARTS, **settings).fit(points[drawn])
+        # Threads that share few points wait for each other longer than they work.
+        with _threads().limit(limits=1):
+            few = KMeans(num_clusters, n_init=NUM_STARTS, **settings).fit(points[drawn])
         if len(drawn) == len(points):
             return np.asarray(few.labels_, np.int64)
         whole = KMeans(num_clusters, init=few.cluster_centers_, n_init=1, **settings).fit(points)
@@ -185,12 +190,27 @@ def _kmeans(points: Rows, num_clusters: int, seed: int) -> Labels:
 def _mixture(points: Rows, num_clusters: int, seed: int) -> Any:
     from sklearn.mixture import GaussianMixture
 
-    drawn = drawn_rows(len(points), NUM_MIXED, np.random.default_rng(seed))
+    few = points[drawn_rows(len(points), NUM_MIXED, np.random.default_rng(seed))]
+    # From one start of its own it often ends with two Gaussians on one cluster.
+    start = _kmeans(few, num_clusters, seed)
+    means = np.array([few[start == label].mean(axis=0) for label in np.unique(start)], np.float64)
     model = GaussianMixture(
-        num_clusters, covariance_type="spherical", max_iter=NUM_ITERATIONS, random_state=seed
+        len(means),
+        covariance_type="spherical",
+        max_iter=NUM_ITERATIONS,
+        means_init=means,
+        random_state=seed,
     )
-    with _quiet():
-        return model.fit(points[drawn].astype(np.float64))
+    with _quiet(), _threads().limit(limits=1):
+        return model.fit(few.astype(np.float64))
+
+
+@cache
+def _threads() -> Any:
+    """Of the libraries loaded by now; a caller has imported what it uses. scikit-learn needs it."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -44,6 +44,14 @@ def test_planted_clusters_and_their_number_are_found(way, ratio):
     assert (cosines.max(axis=1) > 0.99).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_two_gaussians_share_a_cluster(seed):
+    """As they did from starts of the mixture's own."""
+    kernels, truth = planted(1000, 1.0, seed=seed)
+    found = cluster_kernels(kernels, "mixture", num_clusters=7, num_seeds=1, seed=seed)
+    assert adjusted_rand_score(truth, found.labels) > 0.98
+
+
 def test_number_of_clusters_of_codes():
     kernels, truth = planted(400, 0.1)
     way = CodeKMeans(num_steps=500)

@@ -72,6 +72,19 @@ def test_the_seed_alone_decides():
     assert (torch.get_rng_state() == state).all()  # ours moved nothing
 
 
+def test_threads_change_nothing_and_are_left_as_they_were():
+    kernels = white_noise(100)
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            found.append(short(kernels))
+            assert torch.get_num_threads() == count
+    finally:
+        torch.set_num_threads(before)
+    assert_same(*found)
+
+
 def test_order_of_kernels_changes_nothing():
     kernels = planted(200, 0.5)[0]
     order = np.random.default_rng(3).permutation(200)
