@@ -149,15 +149,16 @@ def directions(offset: tuple[float, float], *, of_difference: bool) -> tuple[boo
 def sigmas(family: str, size: int) -> tuple[float, float]:
     """Least and largest sigma that a kernel of k x k can show, in pixels.
 
-    Below the least all look like one pixel, above the largest like part of a wider picture. Of
-    centers the largest is that of the surround; `ratios` says by how much it is wider.
+    Below the least all look like one pixel, or the pixels miss the middle of a template that lies
+    between them; above the largest they show a part of a wider picture only. Of centers the
+    largest is that of the surround; `ratios` says by how much it is wider.
     """
     least, largest = {
-        "center": (0.4, 0.3 * size),
+        "center": (0.5, 0.5 + 0.2 * size),
         "cross": (0.35, 0.35 + 0.1 * (size - 2)),
         "square": (2 / np.sqrt(12), (size - 2) / np.sqrt(12)),
         "first_derivative": (0.5, 0.25 * size),
-        "second_derivative": (0.5, 0.22 * size),
+        "second_derivative": (0.6, 0.22 * size),
         "difference": (0.4, min(0.9, 0.2 * size)),
         "gaussian": (0.4, 0.27 * size),
     }[formula_of(family)]

@@ -6,6 +6,7 @@ Legend: K kernels of k x k pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,9 @@ MIN_SIZE = 3
 # What rounding leaves of a constant kernel in the arithmetic of its own type, in units of its
 # precision: a mean of up to a few hundred pixels is off by less.
 ROUNDING = 8.0
+BLOCK = 4096  # kernels at a time, so that they stay in a processor's cache
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -60,25 +64,30 @@ def normalize_kernels(kernels: ArrayLike) -> NormalizedKernels:
     """
     given = np.asarray(kernels)
     require_size(given)
+    blocks = [_normalize(given[start : start + BLOCK]) for start in range(0, len(given), BLOCK)]
+    return NormalizedKernels(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+
+
+def _normalize(given: NDArray[Any]) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Shapes, mean shares, norms, and which are dead."""
     precision = np.finfo(given.dtype).eps if given.dtype.kind == "f" else np.finfo(float).eps
-    exact = given.astype(np.float64)
-    size = exact.shape[1]
+    exact = given.astype(np.float64).reshape(len(given), -1)
+    size = given.shape[1]
     # The largest entry becomes 1, so that no square under- or overflows.
-    with np.errstate(invalid="ignore", over="ignore"):
-        largest = np.abs(exact).max(axis=(1, 2))
-        has_scale = np.isfinite(largest) & (largest > 0)
-        scaled = exact / np.where(has_scale, largest, 1.0)[:, None, None]
-        scaled[~has_scale] = 0
-        scaled_norms = np.linalg.norm(scaled, axis=(1, 2))
-        norms = np.where(has_scale, scaled_norms * largest, np.where(largest == 0, 0, largest))
-    means = scaled.mean(axis=(1, 2))
-    centered = scaled - means[:, None, None]
-    left = np.linalg.norm(centered, axis=(1, 2))
+    largest = np.maximum(exact.max(axis=1), -exact.min(axis=1))
+    has_scale = np.isfinite(largest) & (largest > 0)
+    exact[~has_scale] = 0
+    exact /= np.where(has_scale, largest, 1.0)[:, None]
+    scaled_norms = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+    norms = np.where(has_scale, scaled_norms * np.where(has_scale, largest, 1.0), largest)
+    means = exact.mean(axis=1)
+    exact -= means[:, None]
+    left = np.sqrt(np.einsum("ij,ij->i", exact, exact))
     is_dead = ~has_scale | (left <= ROUNDING * precision * scaled_norms)
-    shapes = centered / np.where(is_dead, 1.0, left)[:, None, None]
-    shapes[is_dead] = 0
-    alive = np.where(has_scale, scaled_norms, 1.0)
-    return NormalizedKernels(shapes, np.minimum(np.abs(means) * size / alive, 1.0), norms, is_dead)
+    exact /= np.where(is_dead, 1.0, left)[:, None]
+    exact[is_dead] = 0
+    mean_share = np.minimum(np.abs(means) * size / np.where(has_scale, scaled_norms, 1.0), 1.0)
+    return exact.reshape(given.shape), mean_share, norms, is_dead
 
 
 def require_size(kernels: NDArray[np.generic]) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from estimators.kernel_angles import best_angles
 from estimators.kernel_banks import banks_of
 from estimators.kernel_fit import fit_families, join_fits
 from estimators.kernel_templates import (
@@ -284,6 +285,31 @@ def test_margin_and_runner_up_are_those_of_r2():
     np.testing.assert_array_equal(fit.margin, ordered[:, -1] - ordered[:, -2])
 
 
+def test_the_angle_of_a_bar_is_the_best_of_a_dense_grid():
+    """At every offset and two sigmas, for bars under noise, from the best of eight angles."""
+    x, y = pixel_grid(5)
+    kernels = normalize_kernels(planted("second_derivative", 5, 40, 0.5).kernels).shapes
+    flat = kernels.reshape(len(kernels), -1)
+    coarse, dense = np.pi * np.arange(8) / 8, np.pi * np.arange(2000) / 2000
+    for offset, sigma in [(offset, sigma) for offset in OFFSETS for sigma in (0.7, 1.0)]:
+        products, lengths = [], []
+        for angles in (coarse, dense):
+            bars = np.stack([second_derivative(x - offset[0], y - offset[1], sigma, angle).ravel()
+                             for angle in angles])  # fmt: skip
+            bars -= bars.mean(axis=1, keepdims=True)
+            lengths.append(np.linalg.norm(bars, axis=1))
+            products.append(flat @ (bars / lengths[-1][:, None]).T)
+        start = np.square(products[0]).argmax(axis=1)
+        norms = np.broadcast_to(lengths[0], products[0].shape)
+        angle, r2 = best_angles(products[0], norms, start)
+        # Near the best of the coarse grid; another peak may be a little higher.
+        reachable = turned_by(dense[None], coarse[start][:, None], np.pi) <= np.pi / 8 + 1e-9
+        near = np.where(reachable, np.square(products[1]), 0)
+        np.testing.assert_allclose(r2, near.max(axis=1), atol=1e-4)
+        error = turned_by(angle, dense[near.argmax(axis=1)], np.pi)
+        assert (error[r2 > 0.3] < 0.02).all()
+
+
 def test_joined_fits_are_those_of_all_kernels():
     """To the bit, as blocks of one size are multiplied alike."""
     kernels = mixture(5, each=10)
@@ -362,9 +388,9 @@ def slow_r2(kernel, family, offset, parameters):
     ("family", "bounds", "starts"),
     [
         ("gaussian", ((0.4, 0.27 * 5), (1, 2)), [(s, 1.5) for s in (0.5, 1.0)]),
-        ("on_center", ((0.4, 1.07), (1.4, 2.2)), [(s, 1.8) for s in (0.45, 0.65)]),
+        ("on_center", ((0.5, 1.07), (1.4, 2.2)), [(s, 1.8) for s in (0.55, 0.75)]),
         ("first_derivative", ((0.5, 0.25 * 5), (-7, 7)), [(0.8, a) for a in (0.5, 2.0)]),
-        ("second_derivative", ((0.5, 0.22 * 5), (-7, 7)), [(0.8, a) for a in (0.3, 1.3, 2.4)]),
+        ("second_derivative", ((0.6, 0.22 * 5), (-7, 7)), [(0.8, a) for a in (0.3, 1.3, 2.4)]),
     ],
 )
 def test_agrees_with_a_slow_search_over_continuous_parameters(family, bounds, starts):
