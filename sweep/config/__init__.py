@@ -7,6 +7,8 @@ turns the search space into trials.
 from sweep.config.analyses import (
     AnalysesConfig,
     BlocksConfig,
+    ClustersConfig,
+    DepthwiseConfig,
     DissectionConfig,
     IntrinsicConfig,
     LinearConfig,
@@ -44,7 +46,9 @@ __all__ = [
     "BlocksConfig",
     "Choice",
     "ClaimConfig",
+    "ClustersConfig",
     "DataConfig",
+    "DepthwiseConfig",
     "DissectionConfig",
     "Domain",
     "Grid",

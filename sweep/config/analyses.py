@@ -181,6 +181,33 @@ class DissectionConfig(Section):
     seed: Seed = Field(default=0, description="of the permutations and rotations")
 
 
+class ClustersConfig(Section):
+    """Clusters of one network's depthwise kernels, in four ways, without templates."""
+
+    num_clusters: int | None = Field(
+        default=None, ge=2, le=100, description="null: chosen for each way by its criterion"
+    )
+    num_seeds: int = Field(
+        default=3, ge=2, le=20, description="seeds that the stability is taken over"
+    )
+
+
+class DepthwiseConfig(Section):
+    """Families of depthwise kernels, from the weights alone."""
+
+    null: Literal["gaussian", "permuted", "initial", "strictest"] = Field(
+        default="gaussian",
+        description="what a kernel's r^2 must exceed to be classified, by kernel size: that of "
+        "white noise, of the network's kernels with their pixels shuffled, of the same network "
+        "at initialization, or the largest of the three",
+    )
+    false_positive_rate: float = Field(
+        default=0.01, gt=0, lt=1, description="share of the null's kernels that exceed it"
+    )
+    clusters: ClustersConfig | None = None
+    seed: Seed = Field(default=0, description="of the nulls and of what clusters draw")
+
+
 class AnalysesConfig(Section):
     """The analyses of each network; null leaves one out."""
 
@@ -197,3 +224,4 @@ class AnalysesConfig(Section):
     surrogate: SurrogateConfig | None = None
     scales: ScalesConfig | None = None
     dissection: DissectionConfig | None = None
+    depthwise: DepthwiseConfig | None = None

@@ -6,6 +6,7 @@ from sweep.config import AnalysesConfig
 from sweep.measuring.accuracy import AccuracyAnalysis
 from sweep.measuring.analysis import Analysis
 from sweep.measuring.blocks import BlocksAnalysis
+from sweep.measuring.depthwise import DepthwiseAnalysis
 from sweep.measuring.dissection import DissectionAnalysis
 from sweep.measuring.intrinsic import IntrinsicAnalysis
 from sweep.measuring.linear import LinearAnalysis
@@ -23,6 +24,7 @@ ANALYSES: dict[str, Any] = {
     "surrogate": SurrogateAnalysis,
     "scales": ScalesAnalysis,
     "dissection": DissectionAnalysis,
+    "depthwise": DepthwiseAnalysis,
 }
 
 
