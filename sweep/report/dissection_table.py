@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from sweep.gathering import read_sweep
@@ -15,6 +16,13 @@ from sweep.summary import main_quantity
 
 UNIQUE = "dissection/unique_detectors"
 COUNTS = ("dissection_peak/unique_detectors", "dissection_peak/unique_by_category")
+SUMMED = (
+    "test_accuracy",
+    "dissection/last_map_unique",
+    "dissection/last_map_excess",
+    "dissection/last_map_rotation_loss",
+    "dissection/concept_rise",
+)
 MOST_LINES = 300
 
 
@@ -32,6 +40,19 @@ class Line:
     counts: dict[str, float]
     low: dict[str, float | None]
     high: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """All seeds of one configuration after as many epochs, at the last layer that has maps.
+
+    values: by quantity its mean over the seeds, its least and its largest.
+    """
+
+    name: str
+    epoch: float
+    num_networks: int
+    values: dict[str, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -53,8 +74,9 @@ def dissection_context(results: SweepResults) -> dict[str, Any]:
     """What the section of the report shows; nothing for a sweep that dissects nothing."""
     lines = [line for each in results.results if (line := _line(each)) is not None]
     if not lines:
-        return {"dissected": [], "relations": [], "dissected_left": 0}
+        return {"dissected": [], "relations": [], "dissected_left": 0, "dissected_variants": []}
     return {
+        "dissected_variants": _variants(results),
         "dissected": lines[:MOST_LINES],
         "dissected_left": max(0, len(lines) - MOST_LINES),
         "relations": _relations(results),
@@ -81,6 +103,25 @@ def _line(result: TrialResult) -> Line | None:
         {name: row.low for name, row in short.items()},
         {name: row.high for name, row in short.items()},
     )
+
+
+def _variants(results: SweepResults) -> list[Variant]:
+    """In the order of the sweep, each after as many epochs as it was measured at."""
+    groups: dict[tuple[str, float], list[dict[str, float]]] = {}
+    for each in results.results:
+        name = each.trial.name.removesuffix(f"-s{each.trial.config.training.seed}")
+        for epoch, rows in (*each.earlier.items(), (each.trial.epoch, each.rows)):
+            values = {row.quantity: row.value for row in rows if row.quantity in SUMMED}
+            groups.setdefault((name, epoch), []).append(values)
+    found = []
+    for (name, epoch), seeds in groups.items():
+        summed: dict[str, tuple[float, float, float]] = {}
+        for quantity in SUMMED:
+            known = [one[quantity] for one in seeds if quantity in one]
+            if known:
+                summed[quantity.rpartition("/")[2]] = fmean(known), min(known), max(known)
+        found.append(Variant(name, epoch, len(seeds), summed))
+    return found
 
 
 def _relations(results: SweepResults) -> list[Relation]:
