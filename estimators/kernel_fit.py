@@ -19,7 +19,9 @@ from estimators.kernels import require_size
 Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]
 
-BLOCK = 1024  # kernels at a time: their products with all templates fit a processor's cache
+# Kernels at a time. Fewer fit a cache better, but then threads wait for one another more often,
+# which is slow where other work has the cores.
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,12 @@ def fit_families(
         raise ValueError(
             f"two or more of {', '.join(FAMILIES)} must be asked for, but got {sorted(families)}"
         )
-    banks = banks_of(shapes.shape[1], half_pixel)
     wanted = {FAMILIES.index(family) for family in families}
+    banks = [
+        bank
+        for bank in banks_of(shapes.shape[1], half_pixel)
+        if not wanted.isdisjoint(bank.families)
+    ]
     fits = [
         _fit(flat[start : start + block], banks, wanted) for start in range(0, len(flat), block)
     ]
@@ -158,10 +164,13 @@ def _fit(
     r2 = np.zeros((num_kernels, len(FAMILIES)))
     signs = np.ones((num_kernels, len(FAMILIES)), np.int64)
     values = np.full((num_kernels, len(FAMILIES), 5), np.nan)
+    vectors = [part for bank in banks for part in bank.vectors]
+    # One product for all banks: one place for threads to meet.
+    together = kernels @ np.concatenate(vectors).T
+    ends = np.cumsum([len(part) for part in vectors])
+    next_scores = iter(np.split(together, ends[:-1], axis=1))
     for bank in banks:
-        if wanted.isdisjoint(bank.families):
-            continue
-        scores = [kernels @ vectors.T for vectors in bank.vectors]
+        scores = [next(next_scores) for _ in bank.vectors]
         if len(scores) > 1:
             squares = scores[0] ** 2 + scores[1] ** 2
             cells = squares.argmax(axis=1)

@@ -70,7 +70,7 @@ class KeyFit:
     margin: (K,) by how much the best one's r^2 exceeds the runner-up's. Keys 7 and 8, the
         sharpening and the Gaussian, correlate 0.92, so that between them it is often small.
     span_r2: (K,) share that all eight and a constant explain together: of white noise
-        8 / (k^2 - 1), that is all of it at k = 3.
+        8 / (k^2 - 1), but 7/8 at k = 3, where they span seven dimensions of eight.
     """
 
     r2: Floats
