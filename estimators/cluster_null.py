@@ -98,7 +98,7 @@ def find_structure(
     num_nulls: B; the p-value is at least 1/(B + 1).
 
     Known bias: "gaussian" is cautious, for the covariance of few kernels is spread more than the
-    kernels' own: of 110 sets of white or smooth noise it was exceeded by none. A single pattern
+    kernels' own: of 180 sets of white or smooth noise it was exceeded by none. A single pattern
     in noise counts as found, too.
 
     >>> import numpy as np
