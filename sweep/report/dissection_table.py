@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
-from sweep.gathering import read_sweep
 from sweep.measurement import Measurement
 from sweep.measuring.dissection import DissectionAnalysis
-from sweep.regression import regress
-from sweep.regression.scopes import ALL
+from sweep.report.over_seeds import variants_of
+from sweep.report.relations import relations_of
 from sweep.results import SweepResults, TrialResult
-from sweep.summary import main_quantity
 
 UNIQUE = "dissection/unique_detectors"
 COUNTS = ("dissection_peak/unique_detectors", "dissection_peak/unique_by_category")
@@ -42,44 +39,16 @@ class Line:
     high: dict[str, float | None]
 
 
-@dataclass(frozen=True)
-class Variant:
-    """All seeds of one configuration after as many epochs, at the last layer that has maps.
-
-    values: by quantity its mean over the seeds, its least and its largest.
-    """
-
-    name: str
-    epoch: float
-    num_networks: int
-    values: dict[str, tuple[float, float, float]]
-
-
-@dataclass(frozen=True)
-class Relation:
-    """How a count goes with a number of the network, over all trained ones."""
-
-    response: str
-    predictor: str
-    method: str
-    value: float
-    low: float
-    high: float
-    p_value: float
-    num_trials: int
-    num_configurations: int
-
-
 def dissection_context(results: SweepResults) -> dict[str, Any]:
     """What the section of the report shows; nothing for a sweep that dissects nothing."""
     lines = [line for each in results.results if (line := _line(each)) is not None]
     if not lines:
         return {"dissected": [], "relations": [], "dissected_left": 0, "dissected_variants": []}
     return {
-        "dissected_variants": _variants(results),
+        "dissected_variants": variants_of(results, SUMMED),
         "dissected": lines[:MOST_LINES],
         "dissected_left": max(0, len(lines) - MOST_LINES),
-        "relations": _relations(results),
+        "relations": relations_of(results, COUNTS, DissectionAnalysis.name),
     }
 
 
@@ -103,52 +72,3 @@ def _line(result: TrialResult) -> Line | None:
         {name: row.low for name, row in short.items()},
         {name: row.high for name, row in short.items()},
     )
-
-
-def _variants(results: SweepResults) -> list[Variant]:
-    """In the order of the sweep, each after as many epochs as it was measured at."""
-    groups: dict[tuple[str, float], list[dict[str, float]]] = {}
-    for each in results.results:
-        name = each.trial.name.removesuffix(f"-s{each.trial.config.training.seed}")
-        for epoch, rows in (*each.earlier.items(), (each.trial.epoch, each.rows)):
-            values = {row.quantity: row.value for row in rows if row.quantity in SUMMED}
-            groups.setdefault((name, epoch), []).append(values)
-    found = []
-    for (name, epoch), seeds in groups.items():
-        summed: dict[str, tuple[float, float, float]] = {}
-        for quantity in SUMMED:
-            known = [one[quantity] for one in seeds if quantity in one]
-            if known:
-                summed[quantity.rpartition("/")[2]] = fmean(known), min(known), max(known)
-        found.append(Variant(name, epoch, len(seeds), summed))
-    return found
-
-
-def _relations(results: SweepResults) -> list[Relation]:
-    """Of the counts with accuracy and with the main dimension, whatever of it is measured."""
-    trials = read_sweep(results, lambda: results.results, None)
-    responses = ["test_accuracy"]
-    quantity = main_quantity(results.results)
-    if quantity is not None and not quantity.startswith(DissectionAnalysis.name):
-        head, _, tail = quantity.partition("/")
-        responses += [f"{head}_{summary}/{tail}" for summary in ("last_hidden", "peak")]
-    found = []
-    for response in (name for name in responses if name in trials.table):
-        settings = {"response": response, "predictors": list(COUNTS), "covariates": []}
-        config = trials.config.model_copy(update=settings)
-        for one in regress(trials.table, trials.axes, config).correlations:
-            if one.scope == ALL and one.method != "kendall":
-                found.append(
-                    Relation(
-                        response,
-                        one.predictor,
-                        one.method,
-                        one.value,
-                        one.low,
-                        one.high,
-                        one.p_value,
-                        one.num_trials,
-                        one.num_configurations,
-                    )
-                )
-    return found
