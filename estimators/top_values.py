@@ -47,7 +47,12 @@ class Thresholds:
 
 def values_needed(num_positions: int, share: float) -> int:
     """K: how many of the largest of N values tell the level that a share lies above."""
-    return min(int(share * num_positions) + 1, num_positions)
+    return int(_ranks(num_positions, share))
+
+
+def _ranks(num_positions: int, share: float | NDArray[np.float64]) -> NDArray[np.int64]:
+    ranks = (np.asarray(share, np.float64) * num_positions).astype(np.int64) + 1
+    return np.minimum(ranks, num_positions)
 
 
 class TopValues:
@@ -93,23 +98,25 @@ class TopValues:
         for keys in (other._kept, *other._buffer):
             self._add(keys)
 
-    def compute(self, share: float) -> Thresholds:
+    def compute(self, share: float | NDArray[np.float64]) -> Thresholds:
         """The level that at most this share of all positions lies strictly above.
 
         Between equal values it is the largest such level: with N distinct values
         floor(share N) lie above it. D. Bau et al., CVPR 2017: P(a > T) = 0.005.
 
+        share: the same for all units, or (U,).
+
         Raises ValueError if too few values were kept for so many positions.
         """
-        rank = values_needed(self._num_positions, share)
-        if rank > self._count or not self._num_positions:
-            raise ValueError(f"{rank} values are needed, but {self._count} were kept")
+        rank = np.broadcast_to(_ranks(self._num_positions, share), self._num_units)
+        if rank.max() > self._count or not self._num_positions:
+            raise ValueError(f"{rank.max()} values are needed, but {self._count} were kept")
         self._compact()
         ends, sizes = self._segments(self._kept)
         least, largest = self._least.numpy().copy(), self._largest.numpy().copy()
         finite = np.isfinite(least) & np.isfinite(largest) & (sizes >= rank)
         level = np.full(self._num_units, np.nan, np.float32)
-        level[finite] = _values(self._kept[ends[finite] - rank])
+        level[finite] = _values(self._kept[ends[finite] - rank[finite]])
         constant = finite & (least == largest)
         inclusive = finite & ~constant & (level == largest)
         return Thresholds(level, inclusive, constant, least, largest, self._num_positions)

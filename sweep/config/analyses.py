@@ -174,6 +174,14 @@ class DissectionConfig(Section):
         le=1000,
         description="of which image has whose labels: the null that p-values are counted in",
     )
+    matched_up_to: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="a diagnostic, at the price of one more pass: each unit once more above the "
+        "level that its best concept's share of the pixels lies above, up to this share; so much "
+        "more of all values is kept",
+    )
     rotations: RotationsConfig | None = None
     top_images: int = Field(
         default=6, ge=0, le=100, description="kept of each unit, with where it is active in them"

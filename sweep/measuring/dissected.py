@@ -5,7 +5,7 @@ Legend: U units of a layer, C concepts in G categories, R permutations of the la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,13 @@ from estimators.top_values import Thresholds
 from sweep.data.labels import Labels
 from sweep.measuring.counting import Counts, Findings
 from sweep.measuring.dissected_network import network_quantities
-from sweep.measuring.labelled import COUNTED, thresholds
+from sweep.measuring.labelled import (
+    counted,
+    coverage_of,
+    matched,
+    overlaps_of,
+    within,
+)
 from sweep.measuring.probe import UNROTATED, Probe
 from sweep.models.layers import Layer
 from sweep.sealing import content_key
@@ -29,13 +35,29 @@ LEVELS = np.round(np.arange(0.01, 0.51, 0.01), 2)  # of IoU, of the curve
 
 
 @dataclass(frozen=True)
+class Matched:
+    """Units above levels that match the coverage of their best concepts.
+
+    share: (U,) of positions above the level. iou: (U,) with the concept that was best before.
+    """
+
+    share: NDArray[np.float64]
+    thresholds: Thresholds
+    iou: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class LayerFindings:
-    """One layer. nulls: by permuted labels. rotated: (rotation, alpha, what it detects)."""
+    """One layer. matched: None unless asked for.
+
+    nulls: by permuted labels. rotated: (rotation, alpha, what it detects).
+    """
 
     layer: Layer
     thresholds: Thresholds
     overlaps: Overlaps
     found: Dissection
+    matched: Matched | None
     nulls: list[Dissection]
     rotated: list[tuple[int, float, Dissection]]
 
@@ -51,14 +73,16 @@ class LayerFindings:
         return np.asarray((1 + np.sum(as_large, axis=0)) / (1 + len(self.nulls)))
 
 
-def conclude(analysis: str, probe: Probe, first: Counts, second: Counts) -> Findings:
-    """Rows of layers and network, and the tables `units`, `curves`, `rotations`, `concepts`."""
+def conclude(analysis: str, probe: Probe, counts: Sequence[Counts]) -> Findings:
+    """Rows of layers and network, and the tables `units`, `curves`, `rotations`, `concepts`.
+
+    counts: of each pass.
+    """
     labels = probe.labels
-    coverage = Coverage(labels.concepts)
-    coverage.truth, coverage.pixels = second["truth"], second["pixels"]
+    first, second = counts[:2]
+    coverage = coverage_of(probe, second)
     layers = [
-        _layer_findings(probe, place, first, second, coverage)
-        for place in range(len(probe.layouts))
+        _layer_findings(probe, place, counts, coverage) for place in range(len(probe.layouts))
     ]
     settings = _settings(probe)
     rows = [
@@ -98,29 +122,34 @@ def conclude(analysis: str, probe: Probe, first: Counts, second: Counts) -> Find
 
 
 def _layer_findings(
-    probe: Probe, place: int, first: Counts, second: Counts, coverage: Coverage
+    probe: Probe, place: int, counts: Sequence[Counts], coverage: Coverage
 ) -> LayerFindings:
-    def counted(number: int, sets: int) -> tuple[Thresholds, Overlaps]:
-        levels = thresholds(probe, first, place, number)
-        overlaps = Overlaps(levels, coverage.concepts, sets)
-        for name in COUNTED:
-            setattr(overlaps, name, second[f"{place}.{number}.{name}"])
-        return levels, overlaps
-
+    first, second = counts[:2]
     sets = len(probe.orders)
-    levels, overlaps = counted(0, sets)
+    levels, overlaps = counted(probe, first, second, place, 0)
+    found = dissect(levels, overlaps, coverage)
     return LayerFindings(
         probe.layouts[place].layer,
         levels,
         overlaps,
-        dissect(levels, overlaps, coverage),
+        found,
+        _matched(probe, place, counts, coverage, found) if len(counts) > 2 else None,
         [dissect(levels, overlaps, coverage, number) for number in range(1, sets)],
         [
-            (*variant, dissect(*counted(number, 1), coverage))
+            (*variant, dissect(*counted(probe, first, second, place, number), coverage))
             for number, variant in enumerate(probe.variants(place))
             if variant != UNROTATED
         ],
     )
+
+
+def _matched(
+    probe: Probe, place: int, counts: Sequence[Counts], coverage: Coverage, found: Dissection
+) -> Matched:
+    first, second, third = counts
+    shares, levels = matched(probe, first, second, place)
+    again = dissect(levels, overlaps_of(probe, levels, within(third, place)), coverage)
+    return Matched(shares, levels, _at(again.iou, found.best))
 
 
 def _settings(probe: Probe) -> dict[str, Any]:
@@ -136,6 +165,7 @@ def _settings(probe: Probe) -> dict[str, Any]:
         "share_above_threshold": config.share,
         "detector_iou": config.iou,
         "ties": config.ties,
+        "matched_up_to": config.matched_up_to,
         "anchors": config.anchors,
         "permutations": config.permutations,
         "rotations": config.rotations and config.rotations.model_dump(),
@@ -161,6 +191,8 @@ def _quantities(each: LayerFindings, probe: Probe) -> Iterator[Quantity]:
         counts = [null.unique_detectors(level) for null in each.nulls]
         low, high = np.quantile(counts, [0.025, 0.975])
         yield "null_unique_detectors", float(np.mean(counts)), float(low), float(high)
+    if each.matched is not None:
+        yield "matched_detectors", int((each.matched.iou > level).sum()), None, None
     if each.rotated:
         whole = max(alpha for _, alpha, _ in each.rotated)
         counts = [f.unique_detectors(level) for _, alpha, f in each.rotated if alpha == whole]
@@ -179,8 +211,8 @@ def _units(
 ) -> pa.Table:
     """A row a unit: threshold, area, best concept with its scores, top images, masks.
 
-    area: pixels of all images at which the unit is active. masks: packed bits of where a
-    detector is active in its top images; none of other units.
+    area: pixels of all images at which the unit is active. matched_*: where asked for.
+    masks: packed bits of where a detector is active in its top images; none of other units.
     """
     found, levels, labels = each.found, each.thresholds, probe.labels
     count = len(found.best)
@@ -203,6 +235,10 @@ def _units(
     columns["area"] = np.where(
         found.best == NONE, 0, _at(each.overlaps.area[0][:, labels.category_of], found.best)
     ).astype(np.int64)
+    if each.matched is not None:
+        columns["matched_share"] = each.matched.share
+        columns["matched_threshold"] = each.matched.thresholds.level
+        columns["matched_iou"] = each.matched.iou
     for number, category in enumerate(labels.categories):
         best = found.best_of[:, number]
         columns[f"best_{category}"] = _names(best, labels)

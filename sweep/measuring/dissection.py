@@ -4,7 +4,8 @@ D. Bau, B. Zhou, A. Khosla, A. Oliva, A. Torralba, "Network Dissection: Quantify
 Interpretability of Deep Visual Representations", CVPR 2017 (arXiv:1704.05796).
 
 The first pass finds the level that a share of each unit's positions lies above, the second
-counts where units above it and concepts meet.
+counts where units above it and concepts meet. A third one, where asked for, does so once more
+above levels that match the concepts' own coverage.
 
 Legend: N images, n of a batch, U units of a layer, M pairs of unit and image.
 """
@@ -20,7 +21,13 @@ from sweep.measurement import Measurement
 from sweep.measuring.checkpoint import Checkpoint, LayerView, NetworkView
 from sweep.measuring.counting import Counts, Findings
 from sweep.measuring.dissected_network import network_names
-from sweep.measuring.labelled import first_pass, merge_first, merge_second, second_pass
+from sweep.measuring.labelled import (
+    first_pass,
+    merge_first,
+    merge_second,
+    second_pass,
+    third_pass,
+)
 from sweep.measuring.probe import Probe
 
 
@@ -30,12 +37,13 @@ class DissectionAnalysis:
     name = "dissection"
     controls = False
     num_neighbors = 0
-    num_passes = 2
 
     def __init__(self, config: DissectionConfig) -> None:
         self.config = config
         self.settings: Mapping[str, Any] = config.model_dump()
+        self.num_passes = 2 if config.matched_up_to is None else 3
         names = ["unique_detectors", "unique_by_category", "detectors", "detector_share"]
+        names += ["matched_detectors"] if config.matched_up_to is not None else []
         names += ["null_unique_detectors"] if config.permutations else []
         names += ["rotated_unique_detectors"] if config.rotations else []
         names += ["dead_units", "mean_iou", *(f"unique_{category}" for category in CATEGORIES)]
@@ -65,7 +73,9 @@ class DissectionAnalysis:
         probe = Probe(self.config, view)
         if number == 0:
             return first_pass(probe, span)
-        return second_pass(probe, span, before[0])
+        if number == 1:
+            return second_pass(probe, span, before[0])
+        return third_pass(probe, span, before[0], before[1])
 
     def merge(self, number: int, parts: Sequence[Counts]) -> Counts:
         if len(parts) == 1:
@@ -75,4 +85,4 @@ class DissectionAnalysis:
     def conclude(self, view: NetworkView, counts: Sequence[Counts]) -> Findings:
         from sweep.measuring.dissected import conclude
 
-        return conclude(self.name, Probe(self.config, view), counts[0], counts[1])
+        return conclude(self.name, Probe(self.config, view), counts)

@@ -1,4 +1,4 @@
-"""Both passes of a dissection: labelled images through a network, counts out, and merged.
+"""The passes of a dissection: labelled images through a network, counts out, and merged.
 
 Legend: n images of a batch, U units of a layer, M pairs of unit and image.
 """
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from estimators.anchoring import Upsampling
+from estimators.dissection import NONE, dissect
 from estimators.overlaps import Coverage, Overlaps
 from estimators.top_images import NO_IMAGE, TopImages
 from estimators.top_values import Thresholds, TopValues, values_needed
@@ -23,7 +24,8 @@ from sweep.measuring.probe import UNROTATED, Probe
 # Counts are kept by layer and variant, under names such as "3.0.kept"
 
 
-def _within(counts: Counts, *place: int) -> dict[str, NDArray[Any]]:
+def within(counts: Counts, *place: int) -> dict[str, NDArray[Any]]:
+    """The counts of one layer, or of one variant of it, by their own names."""
     start = ".".join(map(str, place)) + "."
     return {name.removeprefix(start): counts[name] for name in counts if name.startswith(start)}
 
@@ -37,9 +39,12 @@ def first_pass(probe: Probe, span: tuple[int, int]) -> Counts:
     tables, tops = {}, {}
     for place, layout in enumerate(probe.layouts):
         height, width = layout.cells
-        count = values_needed(len(probe.rows) * height * width, probe.config.share)
-        for number in range(len(probe.variants(place))):
-            tables[place, number] = TopValues(layout.num_units, count)
+        positions = len(probe.rows) * height * width
+        count = values_needed(positions, probe.config.share)
+        most = max(count, values_needed(positions, probe.config.matched_up_to or 0.0))
+        for number, variant in enumerate(probe.variants(place)):
+            kept = most if variant == UNROTATED else count
+            tables[place, number] = TopValues(layout.num_units, kept)
         tops[place] = TopImages(layout.num_units, probe.config.top_images)
 
     def keep(place: int, images: NDArray[np.int64], maps: torch.Tensor) -> None:
@@ -62,7 +67,7 @@ def merge_first(parts: Sequence[Counts]) -> Counts:
     for name in parts[0]:
         place = [int(part) for part in name.split(".")[:-1]]
         if name.endswith(".kept"):
-            tables = [TopValues.restored(_within(part, *place)) for part in parts]
+            tables = [TopValues.restored(within(part, *place)) for part in parts]
             for other in tables[1:]:
                 tables[0].merge(other)
             merged |= _named(tables[0].state(), *place)
@@ -121,6 +126,65 @@ def second_pass(probe: Probe, span: tuple[int, int], first: Counts) -> Counts:
 COUNTED = ("intersection", "area", "above", "tied")
 
 
+def third_pass(probe: Probe, span: tuple[int, int], first: Counts, second: Counts) -> Counts:
+    """The second pass once more, with a level of each unit that matches its best concept."""
+    labels = probe.labels
+    places = range(len(probe.layouts))
+    levels = [matched(probe, first, second, place)[1] for place in places]
+    overlaps = [Overlaps(each, labels.concepts) for each in levels]
+    upsamplings = [probe.upsampling(layout) for layout in probe.layouts]
+
+    def keep(place: int, images: NDArray[np.int64], maps: torch.Tensor) -> None:
+        overlaps[place].update(maps, [labels.of(images)], upsamplings[place])
+
+    probe.go_through(span, keep)
+    counts: dict[str, NDArray[Any]] = {}
+    for place, counted in enumerate(overlaps):
+        counts |= _named({name: getattr(counted, name) for name in COUNTED}, place)
+    return counts
+
+
+def matched(
+    probe: Probe, first: Counts, second: Counts, place: int
+) -> tuple[NDArray[np.float64], Thresholds]:
+    """(U,) shares, and the levels of which they lie above.
+
+    Each is the share of pixels, of images that count, that show the unit's best concept; at most
+    what was kept for, and of a unit without a concept the share of all others.
+    """
+    coverage = coverage_of(probe, second)
+    best = dissect(*counted(probe, first, second, place, 0), coverage).best
+    pixels = np.maximum(coverage.pixels[coverage.concepts.categories], 1)
+    shares = np.where(best == NONE, probe.config.share, (coverage.truth / pixels)[best])
+    shares = np.minimum(shares, max(probe.config.share, probe.config.matched_up_to or 0.0))
+    found = TopValues.restored(within(first, place, 0)).compute(shares)
+    return shares, without_ties(found, probe.config.ties)
+
+
+def coverage_of(probe: Probe, second: Counts) -> Coverage:
+    """What the second pass counted of the labels alone."""
+    coverage = Coverage(probe.labels.concepts)
+    coverage.truth, coverage.pixels = second["truth"], second["pixels"]
+    return coverage
+
+
+def counted(
+    probe: Probe, first: Counts, second: Counts, place: int, number: int
+) -> tuple[Thresholds, Overlaps]:
+    """Levels and counts of one layer, as it is or as a rotation mixes it."""
+    levels = thresholds(probe, first, place, number)
+    found = within(second, place, number)
+    return levels, overlaps_of(probe, levels, found)
+
+
+def overlaps_of(probe: Probe, levels: Thresholds, counts: Counts) -> Overlaps:
+    """Counts as `Overlaps`, by the names of COUNTED."""
+    overlaps = Overlaps(levels, probe.labels.concepts, len(counts["intersection"]))
+    for name in COUNTED:
+        setattr(overlaps, name, counts[name])
+    return overlaps
+
+
 def merge_second(parts: Sequence[Counts]) -> Counts:
     """Counts add up; masks come one after the other."""
     merged: dict[str, NDArray[Any]] = {}
@@ -170,7 +234,7 @@ class TopMasks:
 
 def thresholds(probe: Probe, first: Counts, place: int, number: int) -> Thresholds:
     """Of a layer's units, from the counts of the first pass."""
-    found = TopValues.restored(_within(first, place, number))
+    found = TopValues.restored(within(first, place, number))
     return without_ties(found.compute(probe.config.share), probe.config.ties)
 
 

@@ -371,3 +371,9 @@ def test_a_table_too_short_for_its_positions_is_told():
     assert table.compute(0.01).level.tolist() == [98]
     with pytest.raises(ValueError, match="11 values are needed"):
         table.compute(0.1)
+
+
+def test_each_unit_may_have_a_share_of_its_own():
+    table = TopValues(2, 11)
+    table.update(torch.stack([torch.arange(100.0), torch.arange(100.0)])[None])
+    assert table.compute(np.array([0.01, 0.1])).level.tolist() == [98, 89]

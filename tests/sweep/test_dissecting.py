@@ -23,6 +23,7 @@ from sweep.measuring.dissection import DissectionAnalysis
 from sweep.measuring.labelled import without_ties
 from sweep.measuring.maps import map_layout
 from sweep.measuring.measure import measure_trial
+from sweep.measuring.probe import Probe
 from sweep.measuring.sealed import read_sealed_table
 from sweep.models.layers import find_layers
 from sweep.pipeline import check_sweep, run_sweep
@@ -83,11 +84,12 @@ def table(case, name):
 def test_parts_of_the_images_come_to_the_same(storage, tmp_path):
     from sweep.paths import claim_storage, open_storage
 
-    whole = dissect(storage, make_config())
+    more = {"matched_up_to": 0.1}
+    whole = dissect(storage, make_config(more))
     other = open_storage(tmp_path / "other", create=True)
     claim_storage(other)
     # So little memory for activations that all goes through files, in parts of two batches.
-    parts = dissect(other, make_config(part_images=32, keep_activations=True))
+    parts = dissect(other, make_config(more, part_images=32, keep_activations=True))
     assert len(list(other.folder.rglob("part-*"))) == 0  # no points are asked for
     assert rows_digest(parts.rows()) == rows_digest(whole.rows())
     for name in TABLES:
@@ -125,6 +127,41 @@ def count_and_note(count, spans):
         return count(self, view, number, span, before)
 
     return counting
+
+
+def test_levels_matched_to_concepts_are_those_of_a_sort(storage):
+    """Of the input, whose cells are the pixels: sorted and held against the labels directly."""
+    cap = 0.05
+    config = make_config({"matched_up_to": cap}, layers=["input", "stem"])
+    case = dissect(storage, config)
+    units = table(case, "units").to_pandas()
+    units = units[units["layer"] == "input"]
+    concepts = table(case, "concepts").to_pandas().set_index("concept")
+    network = begin_network(case.trial, case.data)
+    layers = find_layers(network, torch.zeros(5, 3, 32, 32), ["input"])
+    checkpoint = Checkpoint(case.trial, case.data, config.measure)
+    probe = Probe(
+        config.analyses.dissection, NetworkView(checkpoint, network, tuple(layers), 16, 16)
+    )
+    batches = []
+    probe.go_through((0, len(probe.rows)), lambda _, __, maps: batches.append(maps.flatten(2)))
+    values = torch.cat(batches).numpy()  # (N, U, P)
+    labels = probe.labels
+    for unit in units.itertuples():
+        number = labels.names.index(unit.concept)
+        wanted = concepts.loc[unit.concept, "pixels"] / concepts.loc[unit.concept, "of_pixels"]
+        assert unit.matched_share == pytest.approx(min(max(wanted, 0), cap))
+        own = values[:, unit.unit]
+        level = np.sort(own.ravel())[-int(unit.matched_share * own.size) - 1]
+        assert unit.matched_threshold == level
+        category = labels.maps[labels.category_of[number]]
+        shown = (category == number + 1).any(axis=1) & np.ones(own.shape, bool)
+        counts = category.reshape(len(own), -1).any(axis=1)
+        active = own > level
+        both, either = (active & shown)[counts].sum(), (active | shown)[counts].sum()
+        assert unit.matched_iou == pytest.approx(both / either)
+    rows = rows_by_layer(case)
+    assert rows["input", "matched_detectors"] == (units["matched_iou"] > 0.04).sum()
 
 
 def test_units_that_saturate_are_left_out_by_choice_and_not_dead():
