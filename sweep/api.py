@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sweep.drawing import DrawnFigures
     from sweep.estimation import PointEstimates
     from sweep.execution import Cluster
+    from sweep.kernels_of import NetworkKernels
     from sweep.pipeline import SweepResult
     from sweep.profiling import Profile
     from sweep.progress import Progress
@@ -184,6 +185,38 @@ def dissect(
     with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
         kept = open_storage(storage or folder, create=True)
         return dissect_network(config, kept, progress or SilentProgress())
+
+
+def kernels(
+    model: str,
+    *,
+    data: str = "digits",
+    path: str | Path | None = None,
+    weights: str | None = None,
+    image_size: int | None = None,
+    overrides: Sequence[str] = (),
+    storage: str | Path | None = None,
+    progress: Progress | None = None,
+) -> NetworkKernels:
+    """Say which families the depthwise kernels of one network are in, from its weights alone.
+
+    data, path: what the network is made for, which matters for its first and last layer alone.
+    model, weights, image_size, storage: as for `profile`.
+    overrides: such as "analyses.depthwise.null=strictest" or "model.kernel_size=5".
+
+    A network without any has an empty `table`. Raises UserError, with one clear line, if the
+    network or a setting is wrong.
+    """
+    from sweep.kernels_of import kernels_config, kernels_of_network
+    from sweep.progress import SilentProgress
+
+    network = _named(model, weights, image_size)
+    settings = [f"data.name={json.dumps(data)}"]
+    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    config = kernels_config(network, [*settings, *overrides])
+    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
+        kept = open_storage(storage or folder, create=True)
+        return kernels_of_network(config, kept, progress or SilentProgress())
 
 
 def regress(

@@ -50,6 +50,7 @@ for command in (
     networks.layers,
     networks.profile,
     networks.dissect,
+    networks.kernels,
     data.prepare,
     points.estimate,
     points.validate,

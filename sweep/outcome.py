@@ -64,6 +64,7 @@ def write_report(
 ) -> Path:
     """Write regression, claims and page, and hand all to the tracker."""
     from sweep.report.claims_files import write_claims
+    from sweep.report.kernels_page import write_kernels_page
     from sweep.report.page import render_page
     from sweep.report.stills import Material
     from sweep.report.units_page import write_units_pages
@@ -77,6 +78,9 @@ def write_report(
     written = [paths.report, *(paths.claims.files if claims.claims else ())]
     written += write_units_pages(results)
     files = [paths.claims.table, paths.claims.picture] if claims.claims else []
+    kernels = write_kernels_page(results)
+    written += kernels
+    files += kernels
     pictures = _write_pictures(Material(results, lambda: regression, lambda: claims))
     written += pictures
     if regression is not None:

@@ -17,6 +17,7 @@
 |  |  `- failure.json        why the trial has none (removed once it has)
 |  |- populations/<population key>/exploits-<epoch>.json    who took over whose weights
 |  |- report.html, regression.json
+|  |- kernels.html, clustered/<key>/    of depthwise kernels, and their clusters, sealed
 |  |- reported.json          of what the report was made, so that none is made twice
 |  |- overview.png, profiles.png, dynamics.png, published.png, regression.png
 |  |- figures/               what `idsweep figures` drew
@@ -201,6 +202,16 @@ class SweepPaths:
     def units(self) -> Path:
         """The pages of dissected networks."""
         return self.folder / "units"
+
+    @property
+    def kernels(self) -> Path:
+        """The page of depthwise kernels."""
+        return self.folder / "kernels.html"
+
+    @property
+    def clustered(self) -> Path:
+        """Clusters of kernels by a digest of these: a page made again reads them."""
+        return self.folder / "clustered"
 
     @property
     def figures(self) -> Path:

@@ -208,3 +208,69 @@ def dissect(
     for name, file in (("page", html), ("units", output)):
         if file is not None:
             typer.echo(f"{name}: {file}")
+
+
+def kernels(
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Option("--data", help="What the network is made for: size of images, classes."),
+    ] = "digits",
+    path: Annotated[str | None, typer.Option("--path", help="Where its files are.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
+    ] = None,
+    set_: SetOption = None,
+    storage: Annotated[
+        Path | None,
+        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the page of its kernels into this file.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The table of its kernels, as .parquet.")
+    ] = None,
+) -> None:
+    """Say which known patterns a network's depthwise kernels resemble, beside chance.
+
+    A network without any is told so, with exit code 0; then no page is written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sweep.api import kernels as fitted
+    from sweep.report.kernels_table import print_kernels
+    from sweep.sealing import check_output, write_output
+
+    if html is not None:
+        check_output(html, ".html")
+    if output is not None:
+        check_output(output, ".parquet")
+    try:
+        found = fitted(
+            model,
+            data=data,
+            path=path,
+            weights=weights,
+            image_size=image_size,
+            overrides=set_ or [],
+            storage=storage,
+            progress=progress(err=True),
+        )
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    print_kernels(found, console())
+    if html is not None and found.table.num_rows:
+        write_output(html, found.page.encode())
+        typer.echo(f"page: {html}")
+    if output is not None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(found.table, sink)
+        write_output(output, sink.getvalue().to_pybytes())
+        typer.echo(f"kernels: {output}")

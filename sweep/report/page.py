@@ -17,6 +17,7 @@ from sweep.mean import MIN_UNITS
 from sweep.published.compare import compare_published
 from sweep.regression import Regression, headline
 from sweep.report.claims_table import claims_context
+from sweep.report.depthwise_table import depthwise_context
 from sweep.report.dissection_table import dissection_context
 from sweep.report.findings import profile_findings, tell_findings
 from sweep.report.payload import sweep_payload
@@ -80,6 +81,7 @@ def render_page(
         fewest=MIN_UNITS,
         **claims_context([claims] if claims else []),
         **dissection_context(results),
+        **depthwise_context(results),
         comparison=comparison,
         # Already JSON, without a "<": markup as it stands.
         data_json=Markup(script_json(payload.data)),  # noqa: S704

@@ -1,0 +1,174 @@
+"""Shares of families as stacked bars, by kernel size, depth, epoch and network; and as points.
+
+Numbers alone: `kernels.html.j2` draws them. All shares are of kernels that aren't dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sweep.measuring.fitted import CALLED_OTHER
+from sweep.report.kernel_pictures import ORDER, family_name
+from sweep.report.kernel_sets import KernelSet, sizes_of
+
+MOST_DEPTHS = 8  # bars of a panel; more depths than that are put into bins
+NUM_BINS = 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """One family in a bar. bottom, height: shares."""
+
+    family: str
+    name: str
+    bottom: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Families stacked. of: "trained" or "initial"."""
+
+    of: str
+    parts: tuple[Part, ...]
+    classified: float
+    num_kernels: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Bars side by side over one label."""
+
+    label: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Kernels of one size."""
+
+    size: int
+    num_kernels: int
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One network's share of classified kernels; marker: which model it is."""
+
+    name: str
+    marker: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Kernels of one size of one network, or of one layer."""
+
+    name: str
+    size: int
+    trained: Bar
+    initial: Bar
+
+
+def by_size(kernels: pd.DataFrame) -> list[Panel]:
+    """All kernels of a size together."""
+    return [
+        Panel(size, len(own), (Place(f"{size} x {size}", _pair(own)),))
+        for size, own in sizes_of(kernels)
+    ]
+
+
+def by_depth(kernels: pd.DataFrame) -> list[Panel]:
+    """Depth by depth, or in bins where there are many."""
+    panels = []
+    for size, own in sizes_of(kernels):
+        depth = own["relative_depth"].round(2)
+        if depth.nunique() > MOST_DEPTHS:
+            number = (depth * NUM_BINS).astype(int).clip(upper=NUM_BINS - 1)
+            labels = number.map(lambda n: f"{n / NUM_BINS:g} to {(n + 1) / NUM_BINS:g}")
+        else:
+            labels = depth.map("{:.2f}".format)
+        groups = own.groupby(labels, sort=True)
+        places = tuple(Place(str(label), _pair(group)) for label, group in groups)
+        panels.append(Panel(size, len(own), places))
+    return panels
+
+
+def by_epoch(sets: Sequence[KernelSet]) -> list[Panel]:
+    """Before training, then after as many epochs as networks were measured at."""
+    tables: dict[float, list[pd.DataFrame]] = {}
+    for each in sets:
+        for epoch, table in (*each.earlier.items(), (each.trial.epoch, each.kernels)):
+            tables.setdefault(epoch, []).append(table)
+    tables.pop(0, None)  # of networks that are not trained: `initial` is just that
+    whole = {epoch: pd.concat(tables[epoch], ignore_index=True) for epoch in sorted(tables)}
+    last = pd.concat([each.kernels for each in sets], ignore_index=True)
+    panels = []
+    for size, own in sizes_of(last):
+        places = [Place("0", (_bar(own["initial_family"], "initial"),))]
+        for epoch, table in whole.items():
+            now = table.loc[table["size"] == size, "family"]
+            if len(now):
+                places.append(Place(f"{epoch:g}", (_bar(now, "trained"),)))
+        panels.append(Panel(size, len(own), tuple(places)))
+    return panels
+
+
+def by_network(sets: Sequence[KernelSet]) -> list[Line]:
+    """Network by network, and size by size where one has several."""
+    lines = []
+    for each in sets:
+        for size, own in sizes_of(each.kernels):
+            initial, trained = _pair(own)
+            lines.append(Line(each.trial.name, size, trained, initial))
+    return lines
+
+
+def by_layer(kernels: KernelSet) -> list[Line]:
+    """Layer by layer of one network."""
+    lines = []
+    for _, own in kernels.kernels.groupby("layer_index", sort=True):
+        initial, trained = _pair(own)
+        lines.append(Line(str(own["layer"].iloc[0]), int(own["size"].iloc[0]), trained, initial))
+    return lines
+
+
+def dots_of(sets: Sequence[KernelSet]) -> tuple[list[str], dict[int, list[Dot]]]:
+    """Names of models by their marker's number, and by kernel size a dot a network."""
+    models = list(dict.fromkeys(each.trial.config.model.name for each in sets))
+    found: dict[int, list[Dot]] = {}
+    for each in sets:
+        for size, own in sizes_of(each.kernels):
+            initial, trained = _pair(own)
+            values = {"trained": trained.classified, "initial": initial.classified}
+            permuted = each.permuted_share(size)
+            if permuted is not None:
+                values["shuffled"] = permuted
+            marker = models.index(each.trial.config.model.name)
+            found.setdefault(size, []).append(Dot(each.trial.name, marker, values))
+    return models, dict(sorted(found.items()))
+
+
+def bar_of(counts: dict[str, int], of: str = "trained") -> Bar:
+    """A bar of so many kernels of each family."""
+    total = sum(counts.values())
+    parts, bottom = [], 0.0
+    for family in ORDER:
+        height = counts.get(family, 0) / total if total else 0.0
+        if height:
+            parts.append(Part(family, family_name(family), bottom, height))
+        bottom += height
+    classified = 1 - counts.get(CALLED_OTHER, 0) / total if total else 0.0
+    return Bar(of, tuple(parts), classified, total)
+
+
+def _pair(kernels: pd.DataFrame) -> tuple[Bar, Bar]:
+    return _bar(kernels["initial_family"], "initial"), _bar(kernels["family"], "trained")
+
+
+def _bar(families: pd.Series[str], of: str) -> Bar:
+    return bar_of({str(name): int(n) for name, n in families.value_counts().items()}, of)
