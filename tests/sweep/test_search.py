@@ -284,9 +284,6 @@ def test_a_whole_sweep_is_searched_resumed_and_extended(tmp_path):
     assert "0 trials told, 3 of 3 to suggest" in " ".join(lines)
     twins = [r for r in result.results.results if r.trial.role == "untrained"]
     assert len(twins) == len({r.trial.config.model.width for r in result.results.results})
-    again, lines, _ = run()
-    assert again == first
-    assert "3 trials told, 0 of 3 to suggest" in " ".join(lines)
     plan = plan_sweep(load_sweep(path).config, storage)
     assert plan.trained == 3
     more, lines, _ = run("search.num_samples=5")
@@ -299,9 +296,9 @@ def test_a_whole_sweep_is_searched_resumed_and_extended(tmp_path):
     back, lines, _ = run("search.num_samples=5")
     assert back == more
     assert "0 of 5 to suggest" in " ".join(lines)
-    other, lines, _ = run("search.num_samples=5", "training.epochs=2")
+    other, lines, _ = run("search.num_samples=1", "training.epochs=2")
     assert not set(other) & set(more)  # other settings are other trials
-    assert "0 trials told, 5 of 5 to suggest" in " ".join(lines)
+    assert "0 trials told, 1 of 1 to suggest" in " ".join(lines)
 
 
 def test_a_time_budget_that_is_over_leaves_the_rest_to_the_next_run(tmp_path):

@@ -1,6 +1,7 @@
 """Trials that end early: sealed where they were stopped, and known to everything after."""
 
 import json
+import shutil
 
 import pytest
 
@@ -14,7 +15,7 @@ from sweep.progress import SilentProgress
 from sweep.results import load_results, rows_digest
 from sweep.sweepfile import load_sweep
 from sweep.training.checkpoints import is_trained
-from sweep.training.stopping import StopTraining, as_trained, read_stop
+from sweep.training.stopping import StopTraining, as_trained, reached, read_stop
 from sweep.training.trainer import train_trial
 
 FILE = """
@@ -105,7 +106,8 @@ def test_run_again_trains_nothing(stopped, file):
 def test_without_a_condition_or_with_a_stricter_one_they_are_trained_on(
     stopped, whole, file, tmp_path
 ):
-    first = run(file, tmp_path / "storage", RULE)
+    first = stopped
+    shutil.copytree(first.results.work.storage.folder, tmp_path / "storage")
     stricter = run(file, tmp_path / "storage", "stop={test_accuracy: 0.43}")
     for one in by_name(stricter).values():
         if one.trial.stopped:
@@ -117,13 +119,9 @@ def test_without_a_condition_or_with_a_stricter_one_they_are_trained_on(
         assert rows_digest(one.rows) == rows_digest(by_name(whole)[name].rows)
 
 
-def test_a_loss_stops_when_it_is_low(file, tmp_path):
-    result = run(file, tmp_path / "storage", "stop={train_loss: 1.9}")
-    for one in result.results.results:
-        losses = [record["train_loss"] for record in one.history]
-        assert all(loss > 1.9 for loss in losses[:-1])
-        if one.trial.stopped:
-            assert losses[-1] <= 1.9
+def test_a_loss_stops_when_it_is_low(file):
+    config = load_sweep(file, ["stop={train_loss: 1.9}"]).config
+    assert [reached(config, {"train_loss": loss}) for loss in (2.0, 1.9, 1.0)] == [0, 1, 1]
 
 
 def test_the_regression_says_how_many_and_what_is_left_without_them(stopped):
