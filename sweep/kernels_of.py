@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from sweep.config import ModelConfig, SweepConfig
+from sweep.data.catalog import DATASETS
 from sweep.errors import UserError
 from sweep.measurement import Measurement
 from sweep.paths import Storage
@@ -27,6 +28,9 @@ KERNELS_ALONE = (
     "measure.num_samples=8",
     "measure.layers=[last_hidden]",
 )
+
+
+FEW_DRAWN = "data.num_drawn=100"
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,14 @@ def kernels_config(model: ModelConfig, settings: Sequence[str]) -> SweepConfig:
 
     Raises UserError.
     """
-    asked = any(each.partition("=")[0].startswith("analyses.depthwise") for each in settings)
-    usual = ["analyses.depthwise={clusters: {}}"] if not asked else []
-    # Beside one setting of it, such as its null, clusters stay on.
-    if asked and not any("analyses.depthwise.clusters" in each for each in settings):
-        whole = any(each.partition("=")[0] == "analyses.depthwise" for each in settings)
-        usual = [] if whole else ["analyses.depthwise.clusters={}"]
-    config = profile_config(model, [*KERNELS_ALONE, *usual, *settings])
+    keys = [each.partition("=")[0] for each in settings]
+    usual = list(KERNELS_ALONE)
+    if "analyses.depthwise" not in keys:
+        # Beside one setting of it, such as its null, clusters stay on.
+        usual.append("analyses.depthwise={clusters: {}}")
+    config = profile_config(model, [*usual, *settings])
+    if DATASETS[config.data.name].drawn and "data.num_drawn" not in keys:
+        config = profile_config(model, [*usual, *settings, FEW_DRAWN])
     if config.analyses.depthwise is None:
         raise UserError("analyses.depthwise must not be null: `idsweep profile` measures without")
     return config

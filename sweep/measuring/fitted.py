@@ -78,7 +78,7 @@ def conclude(analysis: str, config: DepthwiseConfig, view: NetworkView) -> Findi
         "null": config.null,
         "false_positive_rate": config.false_positive_rate,
         "seed": config.seed,
-        "left_out": [f"{each.module}: {each.reason}" for each in left_out],
+        "left_out": [f"{_short(each.module)}: {each.reason}" for each in left_out],
     }
     count = sum(len(each.kernels) for each in found)
     rows = [checkpoint.row(analysis, NUM_KERNELS, float(count), settings=settings)]
@@ -127,6 +127,11 @@ def conclude(analysis: str, config: DepthwiseConfig, view: NetworkView) -> Findi
 
 
 NUM_KERNELS = "depthwise_network/num_kernels"
+
+
+def _short(module: str) -> str:
+    """As layers are named: the network that is given lies within ours."""
+    return module.removeprefix("network.")
 
 
 def _fitted(

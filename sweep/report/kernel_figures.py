@@ -5,7 +5,7 @@ Numbers alone: `kernels.html.j2` draws them. All shares are of kernels that aren
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,6 +16,7 @@ from sweep.report.kernel_sets import KernelSet, sizes_of
 
 MOST_DEPTHS = 8  # bars of a panel; more depths than that are put into bins
 NUM_BINS = 5
+TOPS = (0.1, 0.2, 0.5, 1.0)  # where the axis of shares may end
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,13 @@ def dots_of(sets: Sequence[KernelSet]) -> tuple[list[str], dict[int, list[Dot]]]
             marker = models.index(each.trial.config.model.name)
             found.setdefault(size, []).append(Dot(each.trial.name, marker, values))
     return models, dict(sorted(found.items()))
+
+
+def top_of(panels: Sequence[Panel], dots: Mapping[int, Sequence[Dot]]) -> float:
+    """Where the axis ends, one for all: small shares would not be seen on a whole one."""
+    shares = [bar.classified for panel in panels for place in panel.places for bar in place.bars]
+    shares += [value for those in dots.values() for dot in those for value in dot.values.values()]
+    return next(top for top in TOPS if max(shares, default=0.0) <= top)
 
 
 def bar_of(counts: dict[str, int], of: str = "trained") -> Bar:

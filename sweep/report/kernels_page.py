@@ -29,6 +29,7 @@ from sweep.report.kernel_figures import (
     by_network,
     by_size,
     dots_of,
+    top_of,
 )
 from sweep.report.kernel_pictures import COLORS, ORDER, Picture, draw_kernels, family_name
 from sweep.report.kernel_sets import KernelSet, kernels_of_sweep, pool, shapes_of, sizes_of
@@ -76,6 +77,7 @@ def render_kernels(sets: Sequence[KernelSet], title: str, folder: Path | None = 
     if folder is not None:
         remove_others(folder, clusters)
     models, dots = dots_of(sets)
+    sizes, depths, epochs = by_size(kernels), by_depth(kernels), by_epoch(sets)
     lines = by_layer(sets[0]) if len(sets) == 1 else by_network(sets)
     return (
         templates()
@@ -91,9 +93,10 @@ def render_kernels(sets: Sequence[KernelSet], title: str, folder: Path | None = 
             colors=COLORS,
             names={family: family_name(family) for family in ORDER},
             ideals=_ideals(),
-            sizes=by_size(kernels),
-            depths=by_depth(kernels),
-            epochs=by_epoch(sets),
+            sizes=sizes,
+            depths=depths,
+            epochs=epochs,
+            top=top_of([*sizes, *depths, *epochs], dots),
             models=models,
             dots=dots,
             lines=lines[:MOST_LINES],

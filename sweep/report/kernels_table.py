@@ -36,8 +36,9 @@ def print_kernels(found: NetworkKernels, console: Console) -> None:
             values["low"], values["high"] = row.low or 0.0, row.high or 0.0
         if row.layer_index is not None:
             size = row.settings["kernel_size"]
-            names[row.layer_index] = row.layer, f"{size} x {size}"
-    table = plain_table("layer", "size", *NUMBERS, "most are", numeric=set(NUMBERS))
+            names[row.layer_index] = row.layer, f"{size}x{size}"
+    # Without a name the families are broken into lines before a number is cut.
+    table = plain_table("layer", "size", *NUMBERS, "", numeric=set(NUMBERS))
     families = found.kernels.kernels
     indices = sorted(index for index in layers if index is not None)
     for index in [*indices, None]:
@@ -52,7 +53,7 @@ def print_kernels(found: NetworkKernels, console: Console) -> None:
     say(console, "classified: r2 above what "
         f"{100 * found.settings['false_positive_rate']:g}% of the null's kernels exceed "
         f"({found.settings['null']}), with its 95% interval; the same at initialization, and with "
-        "the pixels of each kernel shuffled")  # fmt: skip
+        "the pixels of each kernel shuffled; then the most frequent families")  # fmt: skip
     whole = layers.get(None, {})
     if "num_clusters" in whole:
         said = [f"{name.replace('_', ' ')} {whole[name]:.3g}" for name in CLUSTERS if name in whole]
