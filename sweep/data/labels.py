@@ -20,6 +20,8 @@ from sweep.data.partitions import ImageData
 from sweep.errors import UserError
 from sweep.sealing import read_manifest
 
+DRAWN_AT_ONCE = 100  # images whose masks are drawn at a time
+PLAIN_PIXELS = 1 << 24  # of each category's masks; more of them are kept packed
 # From low to high, as the paper orders them.
 CATEGORIES = ("color", "texture", "material", "part", "object", "scene")
 
@@ -98,24 +100,41 @@ def _sealed(data: ImageData, ids: NDArray[np.int64]) -> Labels:
 
 def _drawn(data: ImageData, numbers: NDArray[np.int64]) -> Labels:
     """Those that the images were drawn with."""
-    from sweep.data.concepts import CONCEPTS, concept_masks, scene_labels
+    from sweep.data.concepts import CONCEPTS, scene_labels
 
-    config = data.config
-    seed, size = config["seed"], config["image_size"]
-    masks = concept_masks(numbers, size, seed, free=config["free_factors"])
-    maps: list[NDArray[np.unsignedinteger]] = []
-    before = 0
-    for category, names in CONCEPTS.items():
-        if category in masks:
-            found = masks[category].reshape(len(numbers), 1, -1)
-        else:
-            found = scene_labels(numbers, seed).reshape(-1, 1, 1)
-        maps.append(np.where(found, found + np.uint8(before), np.uint8(0)))
-        before += len(names)
+    size = data.config["image_size"]
+    first = dict(zip(CONCEPTS, np.cumsum([0, *map(len, CONCEPTS.values())]).tolist(), strict=False))
+    pixels = _drawn_pixels(data, numbers, first)
+    scenes = scene_labels(numbers, data.config["seed"]).reshape(-1, 1, 1)
+    whole = np.where(scenes, scenes + np.uint8(first["scene"]), np.uint8(0))
     return Labels(
         names=tuple(name for names in CONCEPTS.values() for name in names),
         categories=tuple(CONCEPTS),
         category_of=np.repeat(np.arange(len(CONCEPTS)), [len(n) for n in CONCEPTS.values()]),
         resolution=(size, size),
-        maps=maps,
+        maps=[pixels.get(category, whole) for category in CONCEPTS],
     )
+
+
+def _drawn_pixels(
+    data: ImageData, numbers: NDArray[np.int64], first: dict[str, int]
+) -> dict[str, CategoryMaps]:
+    """By category the masks of pixels. first: concepts that come before each category's own."""
+    from sweep.data.concepts import concept_masks
+    from sweep.data.packedmaps import PackedMaps
+
+    config = data.config
+    seed, size = config["seed"], config["image_size"]
+    packed: dict[str, PackedMaps] = {}
+    plain: dict[str, list[NDArray[np.uint8]]] = {}
+    large = len(numbers) * size * size > PLAIN_PIXELS
+    for start in range(0, len(numbers), DRAWN_AT_ONCE):
+        part = numbers[start : start + DRAWN_AT_ONCE]
+        for category, masks in concept_masks(part, size, seed, free=config["free_factors"]).items():
+            found = masks.reshape(len(part), 1, -1)
+            found[found > 0] += np.uint8(first[category])
+            if large:
+                packed.setdefault(category, PackedMaps(size * size)).append(found)
+            else:
+                plain.setdefault(category, []).append(found)
+    return {**packed, **{category: np.concatenate(parts) for category, parts in plain.items()}}

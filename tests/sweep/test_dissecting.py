@@ -225,15 +225,19 @@ def test_top_images_are_those_of_the_largest_values_with_where_the_unit_is_activ
     assert masks[0].any()
 
 
-def test_labels_are_those_that_the_images_were_drawn_with(storage):
+@pytest.mark.parametrize("kept", ["plain", "packed"])
+def test_labels_are_those_that_the_images_were_drawn_with(storage, kept, monkeypatch):
+    if kept == "packed":  # as many large ones are
+        monkeypatch.setattr("sweep.data.labels.PLAIN_PIXELS", 0)
     data = prepare_data(make_config().data, storage)
     ids = data.split("test").ids[:50]
     labels = labels_of(data, ids)
+    shown = labels.of(np.arange(50))
     assert labels.categories == tuple(CONCEPTS) == CATEGORIES
     masks = concept_masks(ids, 32)
     for number, category in enumerate(CATEGORIES):
         before = sum(len(CONCEPTS[c]) for c in CATEGORIES[:number])
-        found = labels.maps[number].astype(int)
+        found = shown[number].astype(int)
         expected = scene_labels(ids)[:, None] if category == "scene" else masks[category]
         expected = expected.reshape(50, 1, -1).astype(int)
         assert (found == np.where(expected, expected + before, 0)).all()
