@@ -6,14 +6,15 @@ Numbers alone: `kernels.html.j2` draws them. All shares are of kernels that aren
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from sweep.measuring.fitted import CALLED_OTHER
 from sweep.report.kernel_pictures import ORDER, family_name
-from sweep.report.kernel_sets import KernelSet, sizes_of
+from sweep.report.kernel_sets import KernelSet, pool, sizes_of
 
+MOST_MODELS = 4  # panels of their own for each; those of more are put together
 MOST_DEPTHS = 8  # bars of a panel; more depths than that are put into bins
 NUM_BINS = 5
 TOPS = (0.1, 0.2, 0.5, 1.0)  # where the axis of shares may end
@@ -49,8 +50,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Panel:
-    """Kernels of one size."""
+    """Kernels of one size, of one model where there are several."""
 
+    title: str
     size: int
     num_kernels: int
     places: tuple[Place, ...]
@@ -76,17 +78,17 @@ class Line:
 
 
 def by_size(kernels: pd.DataFrame) -> list[Panel]:
-    """All kernels of a size together."""
+    """All kernels of a size together. kernels: as `pool` gives them."""
     return [
-        Panel(size, len(own), (Place(f"{size} x {size}", _pair(own)),))
-        for size, own in sizes_of(kernels)
+        Panel(title, size, len(own), (Place(title, _pair(own)),))
+        for title, size, own in _groups(kernels)
     ]
 
 
 def by_depth(kernels: pd.DataFrame) -> list[Panel]:
     """Depth by depth, or in bins where there are many."""
     panels = []
-    for size, own in sizes_of(kernels):
+    for title, size, own in _groups(kernels):
         depth = own["relative_depth"].round(2)
         if depth.nunique() > MOST_DEPTHS:
             number = (depth * NUM_BINS).astype(int).clip(upper=NUM_BINS - 1)
@@ -95,28 +97,29 @@ def by_depth(kernels: pd.DataFrame) -> list[Panel]:
             labels = depth.map("{:.2f}".format)
         groups = own.groupby(labels, sort=True)
         places = tuple(Place(str(label), _pair(group)) for label, group in groups)
-        panels.append(Panel(size, len(own), places))
+        panels.append(Panel(title, size, len(own), places))
     return panels
 
 
 def by_epoch(sets: Sequence[KernelSet]) -> list[Panel]:
     """Before training, then after as many epochs as networks were measured at."""
-    tables: dict[float, list[pd.DataFrame]] = {}
+    epochs: dict[float, list[KernelSet]] = {}
     for each in sets:
         for epoch, table in (*each.earlier.items(), (each.trial.epoch, each.kernels)):
-            tables.setdefault(epoch, []).append(table)
-    tables.pop(0, None)  # of networks that are not trained: `initial` is just that
-    whole = {epoch: pd.concat(tables[epoch], ignore_index=True) for epoch in sorted(tables)}
-    last = pd.concat([each.kernels for each in sets], ignore_index=True)
-    panels = []
-    for size, own in sizes_of(last):
-        places = [Place("0", (_bar(own["initial_family"], "initial"),))]
-        for epoch, table in whole.items():
-            now = table.loc[table["size"] == size, "family"]
-            if len(now):
-                places.append(Place(f"{epoch:g}", (_bar(now, "trained"),)))
-        panels.append(Panel(size, len(own), tuple(places)))
-    return panels
+            epochs.setdefault(epoch, []).append(replace(each, kernels=table))
+    epochs.pop(0, None)  # of networks that are not trained: `initial` is just that
+    last = pool(sets)
+    places: dict[str, list[Place]] = {}
+    for title, _, own in _groups(last):
+        places[title] = [Place("0", (_bar(own["initial_family"], "initial"),))]
+    by_model = _tells_models(last)
+    for epoch in sorted(epochs):
+        for title, _, own in _groups(pool(epochs[epoch]), by_model):
+            if title in places:  # it isn't where all have died since
+                places[title].append(Place(f"{epoch:g}", (_bar(own["family"], "trained"),)))
+    return [
+        Panel(title, size, len(own), tuple(places[title])) for title, size, own in _groups(last)
+    ]
 
 
 def by_network(sets: Sequence[KernelSet]) -> list[Line]:
@@ -172,6 +175,24 @@ def bar_of(counts: dict[str, int], of: str = "trained") -> Bar:
         bottom += height
     classified = 1 - counts.get(CALLED_OTHER, 0) / total if total else 0.0
     return Bar(of, tuple(parts), classified, total)
+
+
+def _groups(
+    kernels: pd.DataFrame, by_model: bool | None = None
+) -> list[tuple[str, int, pd.DataFrame]]:
+    """Title, size and kernels of each panel: layers of other models lie at other depths."""
+    if not (_tells_models(kernels) if by_model is None else by_model):
+        return [(f"{size} x {size}", size, own) for size, own in sizes_of(kernels)]
+    models = dict.fromkeys(kernels["model"])
+    return [
+        (f"{model} {size} x {size}", size, own)
+        for model in models
+        for size, own in sizes_of(kernels[kernels["model"] == model])
+    ]
+
+
+def _tells_models(kernels: pd.DataFrame) -> bool:
+    return 1 < kernels["model"].nunique() <= MOST_MODELS
 
 
 def _pair(kernels: pd.DataFrame) -> tuple[Bar, Bar]:

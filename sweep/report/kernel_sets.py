@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,9 +90,12 @@ def kernels_of_sweep(results: SweepResults) -> list[KernelSet]:
     return found
 
 
-def pool(sets: list[KernelSet]) -> pd.DataFrame:
-    """The kernels of all networks that are not dead, with `network`, the name of each."""
-    parts = [each.kernels.assign(network=each.trial.name) for each in sets]
+def pool(sets: Sequence[KernelSet]) -> pd.DataFrame:
+    """The kernels of all networks that are not dead, with the names of `network` and `model`."""
+    parts = [
+        each.kernels.assign(network=each.trial.name, model=each.trial.config.model.name)
+        for each in sets
+    ]
     whole = pd.concat(parts, ignore_index=True)
     return whole[whole["family"].notna()].reset_index(drop=True)
 

@@ -72,7 +72,7 @@ def render_kernels(sets: Sequence[KernelSet], title: str, folder: Path | None = 
     """
     from sweep.report.page import templates
 
-    kernels = pool(list(sets))
+    kernels = pool(sets)
     clusters = cluster_pooled(kernels, folder)
     if folder is not None:
         remove_others(folder, clusters)

@@ -32,7 +32,7 @@ from sweep.report.depthwise_table import depthwise_context
 from sweep.report.kernel_figures import bar_of, by_depth, by_epoch, by_size, dots_of, top_of
 from sweep.report.kernel_pictures import COLORS, ORDER, draw_kernels
 from sweep.report.kernel_sets import kernels_of_sweep, kernels_of_trial, pool
-from sweep.report.kernels_page import write_kernels_page
+from sweep.report.kernels_page import render_kernels, write_kernels_page
 from sweep.report.page import templates
 from sweep.results import rows_digest
 from sweep.sweepfile import parse_sweep
@@ -429,7 +429,9 @@ def test_bars_are_shares_of_the_tables(swept):
     assert [each.trial.role for each in sets] == ["trained"] * 5
     kernels = pool(sets)
     sizes, depths, epochs = by_size(kernels), by_depth(kernels), by_epoch(sets)
-    assert [panel.size for panel in sizes] == [3, 5, 7, 9]
+    titles = [f"{model} {size} x {size}" for model, size in
+              (("convnext", 3), ("convnext", 5), ("convmixer", 7), ("convmixer", 9))]  # fmt: skip
+    assert [panel.title for panel in sizes] == titles
     for panel in sizes:
         own = kernels[kernels["size"] == panel.size]
         before, trained = panel.places[0].bars
@@ -487,6 +489,12 @@ def test_the_axis_shows_what_there_is():
         assert top_of([panel], {}) == top
     assert set(COLORS) == set(ORDER)
     assert len(set(COLORS.values())) == len(ORDER)
+
+
+def test_a_network_of_dead_kernels_has_a_page(swept):
+    (one, *_) = kernels_of_sweep(swept.results)
+    dead = one.kernels.assign(family=None, initial_family=None)
+    assert "24 of them dead" in render_kernels([replace(one, kernels=dead)], "dead")
 
 
 def test_a_picture_is_red_above_zero_and_blue_below():
