@@ -25,11 +25,12 @@ from sweep.data.labels import labels_of
 from sweep.data.partitions import prepare_data
 from sweep.measuring.activations import record_activations
 from sweep.measuring.checkpoint import Checkpoint, NetworkView
+from sweep.measuring.cost import survey_layers
 from sweep.measuring.counting import count_all
 from sweep.measuring.dissection import DissectionAnalysis
+from sweep.measuring.plan import batch_within
 from sweep.measuring.probe import Probe
 from sweep.models.catalog import build_network
-from sweep.models.layers import find_layers
 from sweep.paths import claim_storage, open_storage
 from sweep.space import make_trials
 
@@ -64,9 +65,10 @@ def made(folder, model, layer, given):
     network = build_network(trial.config.model, data, seed=0).eval()
     checkpoint = Checkpoint(trial, data, config.measure)
     sample = torch.zeros((5, 3, given.size, given.size), dtype=torch.uint8)
-    layers = tuple(find_layers(network, sample, [layer]))
-    batch = 64 if given.size <= 64 else 32
-    view = NetworkView(checkpoint, network, layers, batch, batch)
+    measure = config.measure.model_copy(update={"layers": [layer]})
+    layers, cost = survey_layers(network, sample, measure, count_them=False)
+    batch = 64 if given.size <= 64 else batch_within(cost.working_bytes, "cpu")
+    view = NetworkView(checkpoint, network, tuple(layers), batch, batch)
     return DissectionAnalysis(config.analyses.dissection), view
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from estimators.anchoring import Upsampling
 from estimators.dissection import NONE, dissect
-from estimators.overlaps import Coverage, Overlaps
+from estimators.overlaps import PIXELS_AT_ONCE, Coverage, Overlaps
 from estimators.top_images import NO_IMAGE, TopImages
 from estimators.top_values import Thresholds, TopValues, values_needed
 from sweep.measuring.counting import Counts
@@ -219,9 +219,13 @@ class TopMasks:
         if not len(rank):
             return
         image = torch.from_numpy(self._images[rank, unit] - images[0])
-        active = overlaps.active(maps, image, torch.from_numpy(unit), upsampling)
         self._places.append(np.stack([unit, rank], axis=1))
-        self._bits.append(np.packbits(active.flatten(1).numpy(), axis=1))
+        height, width = upsampling.resolution
+        at_once = max(1, PIXELS_AT_ONCE // (height * width))
+        for start in range(0, len(image), at_once):
+            part = slice(start, start + at_once)
+            active = overlaps.active(maps, image[part], torch.from_numpy(unit[part]), upsampling)
+            self._bits.append(np.packbits(active.flatten(1).numpy(), axis=1))
 
     @property
     def places(self) -> NDArray[np.int64]:
