@@ -55,6 +55,6 @@ class DepthwiseAnalysis:
         raise AssertionError("depthwise goes through no images")
 
     def conclude(self, view: NetworkView, counts: Sequence[Counts]) -> Findings:
-        from sweep.measuring.fitted import conclude
+        from sweep.measuring.kernel_findings import conclude
 
         return conclude(self.name, self.config, view)

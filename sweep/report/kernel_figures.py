@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from sweep.measuring.fitted import CALLED_OTHER
+from sweep.measuring.kernel_table import CALLED_OTHER
 from sweep.report.kernel_pictures import ORDER, family_name
 from sweep.report.kernel_sets import KernelSet, pool, sizes_of
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from estimators.kernel_templates import FAMILIES
-from sweep.measuring.fitted import CALLED_OTHER
+from sweep.measuring.kernel_table import CALLED_OTHER
 
 # On and Off of a kind are dark and light of one hue; what is in no family is gray.
 COLORS = {

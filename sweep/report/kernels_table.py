@@ -7,8 +7,8 @@ from collections import Counter
 from rich.console import Console
 
 from sweep.kernels_of import NetworkKernels
-from sweep.measuring.fitted import CALLED_OTHER
 from sweep.measuring.kernel_quantities import CLUSTERS
+from sweep.measuring.kernel_table import CALLED_OTHER
 from sweep.report.console import plain_table, say
 
 NUMBERS = ("kernels", "classified", "initial", "shuffled", "r2", "key r2")
