@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from estimators.anchoring import Upsampling
 from estimators.top_values import Thresholds
 
-PIXELS_AT_ONCE = 1 << 22  # of upsampled maps; more in memory at a time is no faster
+PIXELS_AT_ONCE = 1 << 20  # of upsampled maps; more at a time take memory and are no faster
 
 # By category, the labels of the images of a batch: (n, L, P) of pixels, or (n, L, 1) of whole
 # images. c + 1 is the concept numbered c, and 0 none.
