@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/idsweep run digits
 
-# More at a time than cores, as they wait for servers, each with one thread: what starts Ray comes last.
+# Each with one thread. What starts Ray comes last, and more at a time, as it waits for processes.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not ray' --numprocesses 3 --dist loadfile
-	$(BIN)/python -m pytest -m ray --numprocesses 3 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not ray' --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray --numprocesses 3 --dist loadfile tests/ray tests/nodes tests/recovery
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -123,3 +123,15 @@ def test_commands_of_the_readme_exist():
 def test_constraints_pin_and_name_no_host():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[^\s/@]+", line) for line in lines)
+
+
+def test_what_starts_ray_lies_where_the_makefile_looks():
+    words = (ROOT / "Makefile").read_text()
+    (line,) = [line for line in words.splitlines() if "-m ray" in line]
+    folders = [word for word in line.split() if word.startswith("tests/")]
+    marked = {
+        path.relative_to(ROOT).parent.as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "pytest.mark.ray" in path.read_text() and path.name != "test_architecture.py"
+    }
+    assert marked == set(folders)

@@ -61,6 +61,8 @@ def regression_pictures(regression: Regression, stem: str = "regression") -> dic
         figure = draw_regression(regression)
         if figure is None:
             return {}
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, for both
         forms: tuple[Format, ...] = ("png", "svg")
         return {f"{stem}.{form}": to_bytes(figure, form) for form in forms}
 

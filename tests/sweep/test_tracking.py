@@ -1,6 +1,7 @@
 """MLflow shows what is sealed: once, whole, and again if it was away. Real MLflow on SQLite."""
 
 import http.server
+import shutil
 import socket
 import threading
 
@@ -24,15 +25,20 @@ from sweep.tracking.names import metric_name, quantity_name
 from tests.sweep.mlflow_contents import everything
 
 
-@pytest.fixture
-def own_copy(finished, tmp_path):
-    """The finished sweep in a storage of its own, tracked into a fresh store."""
-    import shutil
+@pytest.fixture(scope="module")
+def few(tiny_file, tmp_path_factory):
+    """A sweep of four networks. Don't change it."""
+    storage = open_storage(tmp_path_factory.mktemp("few") / "storage", create=True)
+    small = ["space=[{training.seed: {grid: [0, 1]}}]", "regression.resamples=100"]
+    run_sweep(load_sweep(tiny_file, small), storage, LocalProcess(), SilentProgress())
+    return storage
 
+
+@pytest.fixture
+def own_copy(few, tmp_path):
+    """The few in a storage of their own, tracked into a fresh store."""
     folder = tmp_path / "copy"
-    shutil.copytree(
-        finished.results.work.storage.folder, folder, ignore=shutil.ignore_patterns("mlflow*")
-    )
+    shutil.copytree(few.folder, folder, ignore=shutil.ignore_patterns("mlflow*"))
     storage = open_storage(folder, create=False)
     return storage, track_sweep(storage, "tiny", None, SilentProgress())
 
