@@ -1,4 +1,6 @@
-"""The README's pictures of pages, taken by a real browser from a storage that holds `digits`.
+"""The README's pictures of pages, taken by a real browser from a storage of ready sweeps.
+
+Of those of `digits`, `dissection` and `depthwise` that it holds.
 
 python docs/take_pictures.py idsweep-results
 """
@@ -31,10 +33,13 @@ def main():
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), chromium_sandbox=False
         )
-        take_report(browser, report)
-        take_comparison(browser, storage)
-        with serving_mlflow(storage) as address:
-            take_mlflow(browser, address)
+        if report.exists():
+            take_report(browser, report)
+            take_comparison(browser, storage)
+            with serving_mlflow(storage) as address:
+                take_mlflow(browser, address)
+        take_units(browser, storage / "sweeps" / "dissection")
+        take_kernels(browser, storage / "sweeps" / "depthwise" / "kernels.html")
         browser.close()
 
 
@@ -60,6 +65,31 @@ def take_report(browser, report):
     page.evaluate("document.getElementById('profiles-title').scrollIntoView()")
     page.wait_for_timeout(2000)
     page.screenshot(path=DOCS / "report_phone.png")
+    page.context.close()
+
+
+def take_units(browser, sweep):
+    """Of the trained network with the best test accuracy."""
+    if not (sweep / "report.html").exists():
+        return
+    page = open_page(browser, f"file://{sweep / 'report.html'}", WIDE)
+    lines = page.locator("a[href^='units/']").evaluate_all(
+        "all => all.map(a => [+a.closest('tr').children[1].innerText, a.href])"
+    )
+    page.goto(max(lines)[1])
+    page.evaluate("document.querySelector('h2').scrollIntoView()")
+    page.wait_for_timeout(1000)
+    page.set_viewport_size({"width": 1280, "height": 1250})
+    page.screenshot(path=DOCS / "units.png")
+    page.context.close()
+
+
+def take_kernels(browser, file):
+    if not file.exists():
+        return
+    page = open_page(browser, f"file://{file}", WIDE)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=DOCS / "kernels.png")
     page.context.close()
 
 
