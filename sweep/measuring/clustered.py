@@ -87,7 +87,10 @@ def cluster_table(size: int, kernels: Floats, found: dict[str, Clusters]) -> pa.
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def largest_group(groups: Sequence[Floats]) -> Floats | None:
-    """Of kernels by size the most; None where they are too few to cluster."""
+def largest_group(groups: Sequence[Floats], config: ClustersConfig) -> Floats | None:
+    """Of kernels by size the most; None where those that differ are too few to cluster."""
     most = max(groups, key=len, default=None)
-    return most if most is not None and len(most) >= MIN_KERNELS else None
+    needed = max(MIN_KERNELS, (config.num_clusters or 0) + 1)
+    if most is None or len(np.unique(most, axis=0)) < needed:
+        return None
+    return most

@@ -10,7 +10,7 @@ from sweep.config import MeasureConfig
 from sweep.errors import TrialFailure, UserError
 from sweep.measuring.plan import Cost
 from sweep.models.layers import Layer, layers_of
-from sweep.models.trace import trace_network
+from sweep.models.trace import Trace, trace_network
 from sweep.models.weightless import weightless
 
 
@@ -31,6 +31,15 @@ def survey_layers(
     except Exception:
         # Numbers are wanted somewhere; the reasons are as many as networks.
         return _survey_with_numbers(network, sample, config, count_them)
+
+
+def trace_of(network: nn.Module, sample: torch.Tensor) -> Trace:
+    """A pass that has been traced, without numbers where the network does so."""
+    try:
+        with weightless(network):
+            return trace_network(network, sample.to("meta"))
+    except Exception:
+        return trace_network(network, sample)
 
 
 def _survey_with_numbers(

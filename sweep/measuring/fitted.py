@@ -16,9 +16,9 @@ from estimators.kernel_nulls import permuted_kernels
 from estimators.kernels import NormalizedKernels, normalize_kernels
 from estimators.master_keys import KeyFit, explained_by_keys
 from sweep.measuring.checkpoint import Checkpoint, NetworkView
-from sweep.measuring.cost import survey_layers
+from sweep.measuring.cost import trace_of
 from sweep.models.catalog import ImageNetwork
-from sweep.models.depthwise import DepthwiseLayer, depthwise_layers
+from sweep.models.depthwise import DepthwiseLayer, LeftOut, depthwise_layers
 from sweep.models.layers import Layer
 
 FIRST_IMAGES = 5  # as many as a trace takes
@@ -32,7 +32,7 @@ class Kernels:
     fit: FamilyFit
 
     @classmethod
-    def of(cls, kernels: NDArray[np.float64]) -> Kernels:
+    def of(cls, kernels: NDArray[np.float32]) -> Kernels:
         shapes = normalize_kernels(kernels)
         return cls(shapes, fit_families(shapes.shapes))
 
@@ -53,18 +53,34 @@ class FittedLayer:
     keys: KeyFit
 
 
+def place_layers(
+    view: NetworkView, found: Sequence[DepthwiseLayer]
+) -> tuple[list[tuple[Layer, DepthwiseLayer]], list[LeftOut]]:
+    """Where each lies, in the order of depth, numbered after the layers of the profile."""
+    places = _places(view)
+    known = [each for each in found if each.module in places]
+    known.sort(key=lambda each: places[each.module].relative_depth)
+    first = len(view.layers)
+    return [
+        (replace(places[each.module], index=first + number), each)
+        for number, each in enumerate(known)
+    ], [
+        LeftOut(each.module, "no pass of images calls it")
+        for each in found
+        if each.module not in places
+    ]
+
+
 def fit_layers(
-    seed: int, view: NetworkView, found: Sequence[DepthwiseLayer]
+    seed: int, view: NetworkView, placed: Sequence[tuple[Layer, DepthwiseLayer]]
 ) -> Iterator[FittedLayer]:
     """Each depthwise convolution found in the network. seed: of how pixels are shuffled."""
-    checkpoint = view.checkpoint
-    places = _places(view)
-    before = {each.module: each for each in depthwise_layers(_initial(checkpoint))[0]}
-    for number, each in enumerate(found):
+    before = {each.module: each for each in depthwise_layers(_initial(view.checkpoint))[0]}
+    for number, (layer, each) in enumerate(placed):
         trained = Kernels.of(each.kernels)
         shuffled = permuted_kernels(trained.shapes.shapes, np.random.default_rng([seed, number]))
         yield FittedLayer(
-            replace(places[each.module], index=len(view.layers) + number),
+            layer,
             each.size,
             trained,
             Kernels.of(before[each.module].kernels),
@@ -83,10 +99,23 @@ def _initial(checkpoint: Checkpoint) -> ImageNetwork:
 
 
 def _places(view: NetworkView) -> dict[str, Layer]:
-    """Every layer of the network by the path of its module: its name, and how deep it lies."""
+    """By the path of its module, what the first call of each gives, and how deep that lies."""
     checkpoint = view.checkpoint
     split = checkpoint.data.split(checkpoint.config.split)
     images = view.network.preprocessing.pixels_of(split, checkpoint.sample_rows[:FIRST_IMAGES])
-    everything = checkpoint.config.model_copy(update={"layers": ["all"]})
-    layers, _ = survey_layers(view.network, images, everything, count_them=False)
-    return {layer.module: layer for layer in reversed(layers) if layer.side == "output"}
+    trace = trace_of(view.network, images)
+    return {
+        call.module: Layer(
+            index=0,
+            name=call.module.removeprefix("network."),
+            module=call.module,
+            call=call.number,
+            side="output",
+            shape=call.given.shape[1:],
+            reduction="flattened",
+            relative_depth=call.given.depth / trace.total_depth,
+            last_hidden=False,
+        )
+        for call in reversed(trace.calls)
+        if call.given is not None
+    }

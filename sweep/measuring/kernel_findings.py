@@ -20,7 +20,7 @@ from estimators.kernel_templates import OTHER
 from sweep.config import ClustersConfig, DepthwiseConfig
 from sweep.measuring.checkpoint import NetworkView
 from sweep.measuring.counting import Findings
-from sweep.measuring.fitted import FittedLayer, fit_layers
+from sweep.measuring.fitted import FittedLayer, fit_layers, place_layers
 from sweep.measuring.kernel_quantities import quantities
 from sweep.measuring.kernel_table import kernel_table
 from sweep.models.depthwise import depthwise_layers
@@ -35,17 +35,18 @@ def conclude(analysis: str, config: DepthwiseConfig, view: NetworkView) -> Findi
     """
     checkpoint = view.checkpoint
     found, left_out = depthwise_layers(view.network)
+    placed, unseen = place_layers(view, found) if found else ([], [])
     settings: dict[str, Any] = {
         "null": config.null,
         "false_positive_rate": config.false_positive_rate,
         "seed": config.seed,
-        "left_out": [f"{_short(each.module)}: {each.reason}" for each in left_out],
+        "left_out": [f"{_short(each.module)}: {each.reason}" for each in (*left_out, *unseen)],
     }
-    count = sum(len(each.kernels) for each in found)
+    count = sum(len(each.kernels) for _, each in placed)
     rows = [checkpoint.row(analysis, NUM_KERNELS, float(count), settings=settings)]
-    if not found:
+    if not placed:
         return Findings(rows, {"kernels": kernel_table([], {})})
-    layers = list(fit_layers(config.seed, view, found))
+    layers = list(fit_layers(config.seed, view, placed))
     thresholds = _thresholds(config, layers)
     for each in layers:
         own = settings | {"kernel_size": each.size, "threshold": thresholds[each.size]}
@@ -160,7 +161,7 @@ def _clustered(
     for each in layers:
         shapes = each.trained.shapes
         groups.setdefault(each.size, []).append(shapes.shapes[~shapes.is_dead])
-    kernels = largest_group([np.concatenate(group) for group in groups.values()])
+    kernels = largest_group([np.concatenate(group) for group in groups.values()], clusters)
     if kernels is None:
         return [], CLUSTERS.empty_table()
     found = cluster_all(kernels, clusters, config.seed)

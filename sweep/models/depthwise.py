@@ -20,7 +20,7 @@ class DepthwiseLayer:
     """One depthwise convolution. module: its path in the network. kernels: (K, k, k) float."""
 
     module: str
-    kernels: NDArray[np.float64]
+    kernels: NDArray[np.float32]
 
     @property
     def size(self) -> int:
@@ -51,6 +51,6 @@ def depthwise_layers(network: nn.Module) -> tuple[list[DepthwiseLayer], list[Lef
         if height != width or height % 2 == 0:
             left_out.append(LeftOut(path, f"kernels of {height} x {width} pixels"))
             continue
-        weight = module.weight.detach().to("cpu", torch.float64)
+        weight = module.weight.detach().to("cpu", torch.float32)
         found.append(DepthwiseLayer(path, weight.reshape(-1, height, width).numpy()))
     return found, left_out

@@ -232,6 +232,12 @@ def test_weights_of_a_file_are_beside_the_network_from_its_seed(storage, tmp_pat
         assert kept.tolist() == expected.tolist()
 
 
+def test_more_clusters_than_there_are_kernels_are_none(storage):
+    depthwise = {"clusters": {"num_clusters": 60}}
+    case = measured(storage, make_config({**CONVNEXT, "width": 16}, depthwise))  # 48 kernels
+    assert not [row for row in rows_of(case) if "cluster" in row.quantity]
+
+
 @pytest.mark.parametrize("null", ["gaussian", "permuted", "initial", "strictest"])
 def test_thresholds_are_those_of_the_null_that_is_asked_for(storage, null):
     rate = 0.1
@@ -271,6 +277,39 @@ class Mixed(nn.Module):
     def forward(self, images):
         maps = self.oblong(self.five(self.three(self.stem(images)).relu()))
         return self.head(self.point(self.grouped(self.even(maps))).mean((2, 3)))
+
+
+class Branches(nn.Module):
+    """Depthwise convolutions alone in a block, on another number of rows, by two ways, unused."""
+
+    def __init__(self, num_classes, image_shape):
+        super().__init__()
+        self.late = self._depthwise()
+        self.alone = nn.Sequential(self._depthwise())
+        self.folded, self.beside, self.unused = (self._depthwise() for _ in range(3))
+        self.stem = nn.Conv2d(image_shape[0], 8, 3, padding=1)
+        self.head = nn.Linear(8, num_classes)
+
+    @staticmethod
+    def _depthwise():
+        return nn.Conv2d(8, 8, 3, padding=1, groups=8)
+
+    def forward(self, images):
+        maps = self.alone(self.stem(images))
+        halves = maps.reshape(-1, 8, maps.shape[2] // 2, maps.shape[3])
+        maps = self.folded(halves).reshape(maps.shape) + self.beside(maps)
+        return self.head(self.late(maps).mean((2, 3)))
+
+
+def test_every_convolution_that_is_called_has_its_place_in_the_order_of_depth(storage):
+    case = measured(storage, make_config({"name": OWN.replace("Mixed", "Branches")}))
+    rows = [row for row in rows_of(case) if row.quantity == "depthwise/median_r2"]
+    assert [row.layer for row in rows] == ["alone.0", "folded", "beside", "late"]
+    depths = [row.relative_depth for row in rows]
+    assert depths == sorted(depths)
+    indices = [row.layer_index for row in rows]
+    assert indices == list(range(indices[0], indices[0] + 4))
+    assert rows[0].settings["left_out"] == ["unused: no pass of images calls it"]
 
 
 OWN = "tests.sweep.test_depthwise:Mixed"
