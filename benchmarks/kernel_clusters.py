@@ -11,51 +11,30 @@ of plain k-means with 10 clusters on 1,000,000 kernels of 7 x 7.
 import argparse
 import os
 import platform
+import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import adjusted_rand_score
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from estimators.cluster_null import find_structure
 from estimators.kernel_clusters import cluster_kernels
 from estimators.kernel_codes import encode_kernels
 from estimators.kernel_ways import WAYS, CodeKMeans
+from tests.estimators.planted_mixture import normalized, planted, white_noise
 
 BRIEF = CodeKMeans(num_steps=100, num_restarts=1)  # trained 40 times for each set of kernels
-
-
-def normalized(kernels):
-    kernels = kernels - kernels.mean(axis=(1, 2), keepdims=True)
-    return kernels / np.linalg.norm(kernels, axis=(1, 2), keepdims=True)
-
-
-def templates(size):
-    """On and Off DoG, derivatives in four directions, a cross."""
-    place = np.arange(size) - (size - 1) / 2
-    y, x = np.meshgrid(place, place, indexing="ij")
-    square = x**2 + y**2
-    dog = np.exp(-square / 2) - np.exp(-square / 8) / 4
-    slope = np.exp(-square / 2 / 1.2**2)
-    cross = (np.minimum(abs(x), abs(y)) < 0.6) * 1.0
-    return normalized(np.array([dog, -dog, x * slope, y * slope, -x * slope, -y * slope, cross]))
-
-
-def white(count, size, seed):
-    return normalized(np.random.default_rng(seed).standard_normal((count, size, size)))
 
 
 def smooth(count, size, seed):
     pixels = np.random.default_rng(seed).standard_normal((count, size + 8, size + 8))
     return normalized(gaussian_filter(pixels, (0, 1, 1))[:, 4:-4, 4:-4])
-
-
-def planted(count, size, ratio, seed):
-    truth = np.random.default_rng(seed).integers(0, 7, count)
-    noise = white(count, size, seed + 10**6)
-    return normalized(templates(size)[truth] + ratio * noise), truth
 
 
 def recovery(num_seeds):
@@ -66,7 +45,7 @@ def recovery(num_seeds):
             for name in WAYS:
                 found, chosen = [], []
                 for seed in range(num_seeds):
-                    kernels, truth = planted(1400, size, ratio, seed)
+                    kernels, truth = planted(1400, ratio, size, seed)
                     given = cluster_kernels(kernels, name, num_clusters=7, num_seeds=1, seed=seed)
                     found.append(adjusted_rand_score(truth, given.labels))
                     if name != "codes" or seed == 0:  # each trains anew
@@ -81,14 +60,14 @@ def recovery(num_seeds):
 def false_positives(num_sets):
     print("\nshare of sets that exceed: permuted, gaussian, both (B = 19, level 0.05, C = 10)")
     kinds = {
-        "white, 200 of 5 x 5": lambda seed: white(200, 5, seed),
-        "white, 200 of 7 x 7": lambda seed: white(200, 7, seed),
+        "white, 200 of 5 x 5": lambda seed: white_noise(200, 5, seed),
+        "white, 200 of 7 x 7": lambda seed: white_noise(200, 7, seed),
         "smooth, 200 of 7 x 7": lambda seed: smooth(200, 7, seed),
     }
     for size in (7, 5, 3):
         for ratio in (0.25, 0.5, 1.0, 2.0):
             kinds[f"planted at {ratio}, 200 of {size} x {size}"] = (
-                lambda seed, size=size, ratio=ratio: planted(200, size, ratio, seed)[0]
+                lambda seed, size=size, ratio=ratio: planted(200, ratio, size, seed)[0]
             )
     for kind, make in kinds.items():
         few = max(1, num_sets // 10)
@@ -106,8 +85,8 @@ def false_positives(num_sets):
 
 
 def million():
-    kernels = white(10**6, 7, 0).astype(np.float32)
-    kernels[: 10**6 // 2] = planted(10**6 // 2, 7, 1.0, 0)[0]
+    kernels = white_noise(10**6, 7, 0).astype(np.float32)
+    kernels[: 10**6 // 2] = planted(10**6 // 2, 1.0, 7, 0)[0]
     began = time.perf_counter()
     found = cluster_kernels(kernels, "kmeans", num_clusters=10, num_seeds=1)
     seconds = time.perf_counter() - began

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweep.paths import DEFAULT_STORAGE, open_storage
+from sweep.paths import DEFAULT_STORAGE, Storage, open_storage
 
 if TYPE_CHECKING:
     from sweep.across import Answer
@@ -123,6 +124,19 @@ def estimate(
     return estimate_points(file, estimators, progress or SilentProgress())
 
 
+def _data_settings(data: str, path: str | Path | None) -> list[str]:
+    """A data set and where its files are, as overrides."""
+    settings = [f"data.name={json.dumps(data)}"]
+    return settings + ([] if path is None else [f"data.path={json.dumps(str(path))}"])
+
+
+@contextmanager
+def _kept_in(storage: str | Path | None) -> Iterator[Storage]:
+    """The storage, or one that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
+        yield open_storage(storage or folder, create=True)
+
+
 def profile(
     model: str,
     *,
@@ -148,11 +162,9 @@ def profile(
     from sweep.progress import SilentProgress
 
     network = _named(model, weights, image_size)
-    settings = [f"data.name={json.dumps(data)}"]
-    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    settings = _data_settings(data, path)
     config = profile_config(network, [*settings, *overrides])
-    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
-        kept = open_storage(storage or folder, create=True)
+    with _kept_in(storage) as kept:
         return profile_network(config, kept, progress or SilentProgress())
 
 
@@ -179,11 +191,9 @@ def dissect(
     from sweep.progress import SilentProgress
 
     network = _named(model, weights, image_size)
-    settings = [f"data.name={json.dumps(data)}"]
-    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    settings = _data_settings(data, path)
     config = dissection_config(network, [*settings, *overrides])
-    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
-        kept = open_storage(storage or folder, create=True)
+    with _kept_in(storage) as kept:
         return dissect_network(config, kept, progress or SilentProgress())
 
 
@@ -211,11 +221,9 @@ def kernels(
     from sweep.progress import SilentProgress
 
     network = _named(model, weights, image_size)
-    settings = [f"data.name={json.dumps(data)}"]
-    settings += [] if path is None else [f"data.path={json.dumps(str(path))}"]
+    settings = _data_settings(data, path)
     config = kernels_config(network, [*settings, *overrides])
-    with tempfile.TemporaryDirectory(prefix="idsweep-") as folder:
-        kept = open_storage(storage or folder, create=True)
+    with _kept_in(storage) as kept:
         return kernels_of_network(config, kept, progress or SilentProgress())
 
 

@@ -13,6 +13,17 @@ ModelArgument = Annotated[
     str,
     typer.Argument(help="A model: cnn, torchvision/resnet50, timm/NAME, hf/NAME, module:function."),
 ]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
+]
+ImageSizeOption = Annotated[
+    int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
+]
+KeptOption = Annotated[
+    Path | None,
+    typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
+]
 
 
 def layers(
@@ -31,9 +42,7 @@ def layers(
     weights: Annotated[
         str | None, typer.Option(help="Weights, where the network depends on them (its classes).")
     ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
-    ] = None,
+    image_size: ImageSizeOption = None,
     classes: Annotated[
         int | None, typer.Option(min=1, help="Classes; default: 10 for our families, else 1000.")
     ] = None,
@@ -60,10 +69,7 @@ def profile(
         str, typer.Option("--data", help="A data set: see `idsweep list datasets`.")
     ] = "digits",
     path: Annotated[str | None, typer.Option("--path", help="Where its files are.")] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
-    ] = None,
+    weights: WeightsOption = None,
     num_samples: Annotated[
         int | None, typer.Option("--num-samples", min=8, help="Images to measure on.")
     ] = None,
@@ -74,14 +80,9 @@ def profile(
     estimator: Annotated[
         list[str] | None, typer.Option(help="One of `idsweep list estimators`. Repeatable.")
     ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
-    ] = None,
+    image_size: ImageSizeOption = None,
     set_: SetOption = None,
-    storage: Annotated[
-        Path | None,
-        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
-    ] = None,
+    storage: KeptOption = None,
     png: Annotated[Path | None, typer.Option(help="Draw the profile into this file.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="All rows, as .parquet or .csv.")
@@ -142,10 +143,7 @@ def dissect(
     path: Annotated[
         str | None, typer.Option("--path", help="For broden: a folder in its format.")
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
-    ] = None,
+    weights: WeightsOption = None,
     num_images: Annotated[
         int | None, typer.Option("--num-images", min=1, help="Images to probe with.")
     ] = None,
@@ -153,14 +151,9 @@ def dissect(
         list[str] | None,
         typer.Option("--layers", help="As `idsweep layers` names them. Repeatable."),
     ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
-    ] = None,
+    image_size: ImageSizeOption = None,
     set_: SetOption = None,
-    storage: Annotated[
-        Path | None,
-        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
-    ] = None,
+    storage: KeptOption = None,
     html: Annotated[
         Path | None, typer.Option(help="Write the page of its units into this file.")
     ] = None,
@@ -217,18 +210,10 @@ def kernels(
         typer.Option("--data", help="What the network is made for: size of images, classes."),
     ] = "digits",
     path: Annotated[str | None, typer.Option("--path", help="Where its files are.")] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="A weight's name, pretrained, or a file; default: drawn at random."),
-    ] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side of the images in pixels; default: the network's own.")
-    ] = None,
+    weights: WeightsOption = None,
+    image_size: ImageSizeOption = None,
     set_: SetOption = None,
-    storage: Annotated[
-        Path | None,
-        typer.Option(help="Keep everything sealed in this folder; default: nothing is kept."),
-    ] = None,
+    storage: KeptOption = None,
     html: Annotated[
         Path | None, typer.Option(help="Write the page of its kernels into this file.")
     ] = None,
